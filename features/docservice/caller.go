@@ -1,0 +1,61 @@
+package docservice
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"portico.internal/platform/errs"
+	"portico.internal/platform/identity"
+)
+
+// callerHeaders believes the gateway's headers. A request that does not name exactly one user is nobody's.
+type callerHeaders struct{}
+
+var _ identity.Authenticator = callerHeaders{}
+
+func (callerHeaders) Authenticate(r *http.Request) (*identity.Caller, error) {
+	id, ok := only(r, "X-User-Id")
+	if !ok || len(id) != 36 || uuid.Validate(id) != nil {
+		return nil, errs.New(errs.Unauthenticated, "")
+	}
+	admin, _ := only(r, "X-User-Is-Admin")
+	return &identity.Caller{ID: strings.ToLower(id), IsAdmin: admin == "true"}, nil
+}
+
+// only returns the value of a header that is there exactly once.
+func only(r *http.Request, name string) (string, bool) {
+	values := r.Header.Values(name)
+	if len(values) != 1 {
+		return "", false
+	}
+	return values[0], true
+}
+
+type groupsKey struct{}
+
+// withGroups puts the caller's groups into the context, beside the caller himself.
+func withGroups(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		list, _ := only(r, "X-User-Groups")
+		groups := slices.DeleteFunc(strings.Split(list, ","), func(id string) bool { return !groupIDForm.MatchString(id) })
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), groupsKey{}, groups)))
+	})
+}
+
+// caller is who asks, with the groups he is in.
+type caller struct {
+	id     string
+	admin  bool
+	groups []string
+}
+
+// callerFrom returns the caller of a request that has passed the guard.
+func callerFrom(ctx context.Context) caller {
+	who := identity.From(ctx)
+	groups, _ := ctx.Value(groupsKey{}).([]string)
+	return caller{id: who.ID, admin: who.IsAdmin, groups: groups}
+}

@@ -1,0 +1,160 @@
+// Package docservice is the reference feature service: documents with their metadata, sharing and categories, behind
+// the gateway's identity headers. Copy it to write a service of your own; it uses platform packages only.
+//
+// It knows its caller from the headers x-user-id, x-user-groups and x-user-is-admin and believes them, so nobody but
+// the gateway may reach it: it listens on loopback or on a network that clients are not in.
+//
+// What a caller may not see answers 404, whether it exists or not. What he may see but not change answers 400 with
+// the reason: a 403 of a feature service must not look like the end of the caller's session.
+package docservice
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+
+	"gorm.io/gorm"
+
+	"portico.internal/platform/database"
+	"portico.internal/platform/web"
+)
+
+// Config says where documents are kept and what is taken.
+type Config struct {
+	DataDir        string // holds the files, and the metadata unless DatabaseURL is set; made when missing; one process at a time
+	DatabaseURL    string // empty: SQLite documents.db in DataDir; else as platform/database has it, shared with others if need be
+	MaxConnections int    // to the database; 5 when zero
+	MaxUploadBytes int64  // of a whole upload request; 500 MiB and 64 KiB for its frame when zero
+
+	// Inspector is a command that runs [InspectStdin] and nothing else, such as this program with an argument of its
+	// own. Every PDF is then read in such a process, which has little memory, little time and no secret. Empty: PDFs
+	// are read in this process, at the mercy of what is in them.
+	Inspector []string
+
+	Logger *slog.Logger // slog.Default when nil
+}
+
+const (
+	defaultConnections = 5
+	defaultMaxUpload   = 500<<20 + 64<<10
+)
+
+// Service keeps documents. It works until Close.
+type Service struct {
+	db        *gorm.DB
+	files     *fileStore
+	log       *slog.Logger
+	maxUpload int64
+	site      *web.Site
+	worker    *worker
+}
+
+// New opens the service: it migrates the database, settles what a crash has left half done, and goes on reading
+// documents that wait for it.
+func New(ctx context.Context, c Config) (*Service, error) {
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.MaxConnections == 0 {
+		c.MaxConnections = defaultConnections
+	}
+	if c.MaxUploadBytes == 0 {
+		c.MaxUploadBytes = defaultMaxUpload
+	}
+	if c.DataDir == "" {
+		return nil, errors.New("docservice: no data directory is set")
+	}
+	files, err := openFiles(c.DataDir)
+	if err != nil {
+		return nil, fmt.Errorf("docservice: data directory %s: %w", c.DataDir, err)
+	}
+	s := &Service{files: files, log: c.Logger, maxUpload: c.MaxUploadBytes}
+	if err := s.start(ctx, c); err != nil {
+		return nil, errors.Join(fmt.Errorf("docservice: %w", err), s.release())
+	}
+	return s, nil
+}
+
+func (s *Service) start(ctx context.Context, c Config) error {
+	if c.DatabaseURL == "" {
+		c.DatabaseURL = "sqlite:" + filepath.Join(c.DataDir, "documents.db")
+	}
+	var err error
+	if s.db, err = database.Open(ctx, database.Config{
+		URL: c.DatabaseURL, DataDir: c.DataDir, MaxConnections: c.MaxConnections, Logger: c.Logger,
+	}); err != nil {
+		return err
+	}
+	if err := migrateSchema(ctx, s.db); err != nil {
+		return err
+	}
+	if err := s.settleAll(ctx); err != nil {
+		return err
+	}
+	if s.site, err = web.New(web.Options{
+		Routes:        []web.RouteSet{{Module: "docservice", Routes: s.routes()}},
+		Authenticator: callerHeaders{},
+		Logger:        c.Logger,
+		Explain:       database.Classify,
+	}); err != nil {
+		return err
+	}
+	s.worker = startWorker(s, newInspector(c.Inspector))
+	return nil
+}
+
+// Handler answers the service's requests.
+func (s *Service) Handler() http.Handler { return withGroups(s.site) }
+
+// Close ends the background work and gives database and data directory free. Requests must have ended before; a
+// document that is being read is read again at the next start. When ctx ends first, Close returns its error.
+func (s *Service) Close(ctx context.Context) error {
+	if err := s.worker.stop(ctx); err != nil {
+		return err
+	}
+	return s.release()
+}
+
+func (s *Service) release() error {
+	var err error
+	if s.db != nil {
+		err = database.Close(s.db)
+	}
+	return errors.Join(err, s.files.close())
+}
+
+// errDirInUse is told to the operator who starts two processes on one data directory.
+var errDirInUse = errors.New("another process uses it")
+
+// settleAll brings every file that a crash has left in between to where its document is.
+func (s *Service) settleAll(ctx context.Context) error {
+	ids, err := s.files.staged()
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if err := s.settle(ctx, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle puts a staged file into its place when its document exists, and removes it when not.
+func (s *Service) settle(ctx context.Context, id string) error {
+	var count int64
+	if err := s.db.WithContext(ctx).Model(&document{}).Where("id = ?", id).Count(&count).Error; err != nil {
+		return err
+	}
+	if count == 0 {
+		return s.files.remove(id)
+	}
+	if err := s.files.place(id); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}

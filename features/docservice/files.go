@@ -1,0 +1,145 @@
+package docservice
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/google/uuid"
+
+	"portico.internal/platform/errs"
+)
+
+// fileStore keeps the content of documents: files/ab/<id>.pdf, where ab are the first two digits of the id.
+//
+// Row and file of a document come and go in two steps, and a crash may fall between them. So a file is in
+// files/staging while its row is being made or deleted: whatever is found there at the start belongs to a row, and
+// goes into its place, or to none, and is removed. Nothing else is ever guessed away.
+type fileStore struct {
+	root string
+	lock *os.File
+}
+
+func openFiles(dataDir string) (*fileStore, error) {
+	s := &fileStore{root: filepath.Join(dataDir, "files")}
+	err := os.MkdirAll(filepath.Join(s.root, "staging"), 0o700)
+	if err != nil {
+		return nil, err
+	}
+	s.lock, err = lockDir(s.root)
+	return s, err
+}
+
+func (s *fileStore) close() error { return s.lock.Close() }
+
+func (s *fileStore) stagingPath(id string) string { return filepath.Join(s.root, "staging", id+".pdf") }
+
+func (s *fileStore) path(id string) string { return filepath.Join(s.root, id[:2], id+".pdf") }
+
+// stage writes content to a staged file that survives a power cut. When it fails there is no file.
+func (s *fileStore) stage(id string, content io.Reader) (size int64, sum string, err error) {
+	f, err := os.OpenFile(s.stagingPath(id), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return 0, "", diskError(err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, f.Close(), os.Remove(f.Name()))
+		}
+	}()
+	hash := sha256.New()
+	if size, err = io.Copy(io.MultiWriter(f, hash), content); err != nil {
+		return 0, "", diskError(err)
+	}
+	if err = f.Sync(); err != nil {
+		return 0, "", diskError(err)
+	}
+	if err = f.Close(); err != nil {
+		return 0, "", diskError(err)
+	}
+	return size, hex.EncodeToString(hash.Sum(nil)), syncDir(filepath.Dir(f.Name()))
+}
+
+// place moves a staged file to where it stays.
+func (s *fileStore) place(id string) error {
+	dir := filepath.Dir(s.path(id))
+	switch err := os.Mkdir(dir, 0o700); {
+	case err == nil:
+		if err := syncDir(s.root); err != nil {
+			return err
+		}
+	case !errors.Is(err, os.ErrExist):
+		return diskError(err)
+	}
+	if err := os.Rename(s.stagingPath(id), s.path(id)); err != nil {
+		return diskError(err)
+	}
+	return syncDir(dir)
+}
+
+// unplace moves a file back among the staged.
+func (s *fileStore) unplace(id string) error {
+	if err := os.Rename(s.path(id), s.stagingPath(id)); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(s.stagingPath(id)))
+}
+
+// remove removes the file wherever it is; there need not be one.
+func (s *fileStore) remove(id string) error {
+	for _, path := range []string{s.stagingPath(id), s.path(id)} {
+		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// open opens the file for reading, also while it is staged. Returns os.ErrNotExist when there is none.
+func (s *fileStore) open(id string) (*os.File, error) {
+	f, err := os.Open(s.path(id))
+	if errors.Is(err, os.ErrNotExist) {
+		f, err = os.Open(s.stagingPath(id))
+	}
+	if errors.Is(err, os.ErrNotExist) { // it was moved between the two looks
+		f, err = os.Open(s.path(id))
+	}
+	return f, err
+}
+
+// staged lists the ids of staged files.
+func (s *fileStore) staged() ([]string, error) {
+	entries, err := os.ReadDir(filepath.Join(s.root, "staging"))
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, e := range entries {
+		if id, ok := strings.CutSuffix(e.Name(), ".pdf"); ok && uuid.Validate(id) == nil {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
+}
+
+// diskError makes a full disk something that may pass.
+func diskError(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return errs.Wrap(errs.Unavailable, "There is no room for the document", err)
+	}
+	return err
+}
+
+// syncDir makes the names in a directory survive a power cut.
+func syncDir(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

@@ -1,0 +1,70 @@
+package docservice
+
+import (
+	"context"
+
+	"gorm.io/gorm"
+
+	"portico.internal/platform/migrate"
+)
+
+// migrationsTable is the service's own, so that it can share a database with the gateway and with other services.
+const migrationsTable = "docservice_migrations"
+
+// steps run in this order; one that has been released is never changed.
+var steps = []migrate.Step{
+	{Revision: "5b1f0c8a7d21", Up: migrate.SQL(
+		`CREATE TABLE documents (
+			id VARCHAR(36) PRIMARY KEY,
+			owner_id VARCHAR(36) NOT NULL,
+			title VARCHAR(255) NOT NULL,
+			title_given BOOLEAN NOT NULL,
+			filename VARCHAR(255) NOT NULL,
+			size BIGINT NOT NULL,
+			sha256 CHAR(64) NOT NULL,
+			status VARCHAR(16) NOT NULL CHECK (status IN ('processing', 'ready', 'failed')),
+			pages INTEGER,
+			error VARCHAR(255),
+			attempts INTEGER NOT NULL,
+			search_text TEXT NOT NULL,
+			created_at TIMESTAMPTZ NOT NULL,
+			updated_at TIMESTAMPTZ NOT NULL
+		)`,
+		`CREATE INDEX ix_documents_owner_id ON documents (owner_id)`,
+		`CREATE INDEX ix_documents_created_at ON documents (created_at, id)`,
+		`CREATE INDEX ix_documents_processing ON documents (created_at, id) WHERE status = 'processing'`,
+		`CREATE TABLE document_shares (
+			document_id VARCHAR(36) NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
+			group_id VARCHAR(64) NOT NULL,
+			PRIMARY KEY (document_id, group_id)
+		)`,
+		`CREATE INDEX ix_document_shares_group_id ON document_shares (group_id)`,
+	)},
+	{Revision: "9e42d6b3f058", Up: migrate.SQL(
+		`CREATE TABLE categories (
+			id VARCHAR(36) PRIMARY KEY,
+			name VARCHAR(128) NOT NULL,
+			name_key TEXT NOT NULL,
+			description VARCHAR(512),
+			created_at TIMESTAMPTZ NOT NULL,
+			updated_at TIMESTAMPTZ NOT NULL
+		)`,
+		`CREATE UNIQUE INDEX ix_categories_name_key ON categories (name_key)`,
+		`CREATE TABLE document_category_assignments (
+			document_id VARCHAR(36) NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
+			category_id VARCHAR(36) NOT NULL REFERENCES categories (id) ON DELETE CASCADE,
+			created_at TIMESTAMPTZ NOT NULL,
+			PRIMARY KEY (document_id, category_id)
+		)`,
+		`CREATE INDEX ix_document_category_assignments_category_id ON document_category_assignments (category_id)`,
+	)},
+}
+
+func migrateSchema(ctx context.Context, db *gorm.DB) error {
+	plan, err := migrate.New(nil, map[string][]migrate.Step{"docservice": steps}, migrate.Table(migrationsTable))
+	if err != nil {
+		return err
+	}
+	_, err = plan.Up(ctx, db)
+	return err
+}

@@ -1,0 +1,170 @@
+package docservice
+
+import (
+	"bytes"
+	"compress/zlib"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pdfcpu/pdfcpu/pkg/api"
+	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu/model"
+	"github.com/stretchr/testify/require"
+)
+
+// pdf writes a PDF from its objects, the first of which is the catalogue, with a correct cross-reference table.
+func pdf(info string, objects ...string) []byte {
+	var b bytes.Buffer
+	b.WriteString("%PDF-1.7\n%\xe2\xe3\xcf\xd3\n")
+	offsets := make([]int, len(objects))
+	for i, o := range objects {
+		offsets[i] = b.Len()
+		fmt.Fprintf(&b, "%d 0 obj\n%s\nendobj\n", i+1, o)
+	}
+	start := b.Len()
+	fmt.Fprintf(&b, "xref\n0 %d\n0000000000 65535 f \n", len(objects)+1)
+	for _, at := range offsets {
+		fmt.Fprintf(&b, "%010d 00000 n \n", at)
+	}
+	fmt.Fprintf(&b, "trailer\n<</Size %d/Root 1 0 R%s>>\nstartxref\n%d\n%%%%EOF\n", len(objects)+1, info, start)
+	return b.Bytes()
+}
+
+// pdfOf is a whole PDF with that many pages of text, and a title when it is not empty.
+func pdfOf(pages int, title string) []byte {
+	objects := []string{"<</Type/Catalog/Pages 2 0 R>>", ""}
+	var kids strings.Builder
+	for n := range pages {
+		fmt.Fprintf(&kids, "%d 0 R ", 3+2*n)
+		text := fmt.Sprintf("BT /F1 24 Tf 72 720 Td (Page %d) Tj ET", n+1)
+		objects = append(objects,
+			fmt.Sprintf("<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents %d 0 R/Resources<<>>>>", 4+2*n),
+			fmt.Sprintf("<</Length %d>>\nstream\n%s\nendstream", len(text), text))
+	}
+	objects[1] = fmt.Sprintf("<</Type/Pages/Count %d/Kids[%s]>>", pages, kids.String())
+	info := ""
+	if title != "" {
+		objects = append(objects, fmt.Sprintf("<</Title(%s)>>", title))
+		info = fmt.Sprintf("/Info %d 0 R", len(objects))
+	}
+	return pdf(info, objects...)
+}
+
+// locked is a PDF that opens with the password alone.
+func locked(t *testing.T, content []byte) []byte {
+	conf := model.NewAESConfiguration("user", "owner", 256)
+	var out bytes.Buffer
+	require.NoError(t, api.Encrypt(bytes.NewReader(content), &out, conf))
+	return out.Bytes()
+}
+
+// bomb is small and unpacks to about a gibibyte.
+func bomb(t *testing.T) []byte {
+	var packed bytes.Buffer
+	z := zlib.NewWriter(&packed)
+	line := bytes.Repeat([]byte("[0 0 0 0 0 0 0 0] "), 1<<16)
+	for range 100 {
+		_, err := z.Write(line)
+		require.NoError(t, err)
+	}
+	require.NoError(t, z.Close())
+	stream := fmt.Sprintf("<</Type/ObjStm/N 1/First 4/Filter/FlateDecode/Length %d>>\nstream\n%s\nendstream", packed.Len(), packed.String())
+	objects := []string{"<</Type/Catalog/Pages 2 0 R>>", "<</Type/Pages/Count 1/Kids[3 0 R]>>", "<</Type/Page/Parent 2 0 R>>"}
+	for range 10 {
+		objects = append(objects, stream)
+	}
+	return pdf("", objects...)
+}
+
+func TestReadPDF(t *testing.T) {
+	const catalogue = "<</Type/Catalog/Pages 2 0 R>>"
+	tests := map[string]struct {
+		content []byte
+		want    facts
+		err     error
+	}{
+		"pages and title":     {pdfOf(3, "Annual report"), facts{3, "Annual report"}, nil},
+		"no title":            {pdfOf(1, ""), facts{1, ""}, nil},
+		"title in UTF-16":     {pdfOf(1, "\xfe\xff\x00\xc4\x00h\x00r\x00e\x20\xac"), facts{1, "Ähre€"}, nil},
+		"many pages":          {pdfOf(1200, "t"), facts{1200, "t"}, nil},
+		"junk before header":  {append([]byte("junk\n"), pdfOf(2, "")...), facts{2, ""}, nil},
+		"lost table":          {bytes.Replace(pdfOf(4, ""), []byte("startxref\n"), []byte("startxref\n9"), 1), facts{4, ""}, nil},
+		"claims 2^31 pages":   {pdf("", catalogue, "<</Type/Pages/Count 2147483647/Kids[3 0 R]>>", "<</Type/Page/Parent 2 0 R>>"), facts{1, ""}, nil},
+		"page tree in a ring": {pdf("", catalogue, "<</Type/Pages/Count 2/Kids[3 0 R 2 0 R 3 0 R]>>", "<</Type/Page/Parent 2 0 R>>"), facts{1, ""}, nil},
+		"kids of wrong type":  {pdf("", catalogue, "<</Type/Pages/Count 2/Kids[3 0 R 4 0 R null 7]>>", "<</Type/Page>>", "(text)"), facts{1, ""}, nil},
+		"no pages":            {pdf("", catalogue, "<</Type/Pages/Count 0/Kids[]>>"), facts{}, isEmpty},
+		"no page tree":        {pdf("", "<</Type/Catalog>>"), facts{}, isDamaged},
+		"garbage after head":  {[]byte("%PDF-1.7\n" + strings.Repeat("\x00\xffgarbage <<[(", 500)), facts{}, isDamaged},
+		"header only":         {[]byte("%PDF-"), facts{}, isDamaged},
+		"nested without end":  {pdf("", catalogue, "<</Kids "+strings.Repeat("[", 200_000)), facts{}, isEmpty},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			got, err := readPDF(t.Context(), bytes.NewReader(test.content), int64(len(test.content)))
+			require.ErrorIs(t, err, test.err)
+			require.Equal(t, test.want, got)
+		})
+	}
+	t.Run("password", func(t *testing.T) {
+		content := locked(t, pdfOf(2, "secret"))
+		_, err := readPDF(t.Context(), bytes.NewReader(content), int64(len(content)))
+		require.ErrorIs(t, err, isProtected)
+	})
+	t.Run("cancelled", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		content := pdfOf(2, "")
+		_, err := readPDF(ctx, bytes.NewReader(content), int64(len(content)))
+		require.ErrorIs(t, err, context.Canceled)
+	})
+	t.Run("failing disk", func(t *testing.T) {
+		content := pdfOf(2, "")
+		_, err := readPDF(t.Context(), brokenDisk{bytes.NewReader(content)}, int64(len(content)))
+		require.ErrorIs(t, err, errDisk)
+	})
+}
+
+// Cut anywhere, a PDF is read or refused, and never believed to have more pages than it has.
+func TestReadPDFCutAnywhere(t *testing.T) {
+	whole := pdfOf(5, "Cut")
+	for end := 0; end < len(whole); end += 7 {
+		got, err := readPDF(t.Context(), bytes.NewReader(whole[:end]), int64(end))
+		var problem unreadable
+		if err != nil {
+			require.ErrorAs(t, err, &problem, "cut at %d", end)
+		}
+		require.LessOrEqual(t, got.Pages, 5)
+	}
+}
+
+func FuzzReadPDF(f *testing.F) {
+	f.Add(pdfOf(2, "seed"))
+	f.Add([]byte("%PDF-1.7\ntrailer<</Root 1 0 R>>"))
+	f.Fuzz(func(t *testing.T, content []byte) {
+		_, err := readPDF(t.Context(), bytes.NewReader(content), int64(len(content)))
+		var problem unreadable
+		if err != nil && !errors.As(err, &problem) {
+			t.Fatalf("not a verdict about the content: %v", err)
+		}
+	})
+}
+
+var errDisk = errors.New("input/output error")
+
+type brokenDisk struct{ io.ReadSeeker }
+
+func (brokenDisk) Read([]byte) (int, error) { return 0, errDisk }
+
+func fileOf(t *testing.T, content []byte) *os.File {
+	path := filepath.Join(t.TempDir(), "x.pdf")
+	require.NoError(t, os.WriteFile(path, content, 0o600))
+	f, err := os.Open(path)
+	require.NoError(t, err)
+	t.Cleanup(func() { f.Close() })
+	return f
+}

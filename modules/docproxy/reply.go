@@ -1,0 +1,99 @@
+package docproxy
+
+import (
+	"context"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"portico.internal/platform/errs"
+	"portico.internal/platform/upstream"
+)
+
+var buffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+
+// writeHead sends status and headers of the service's reply, cleaned, and what protects our origin from its content.
+func writeHead(w http.ResponseWriter, reply *http.Response, asked, base *url.URL) {
+	h := w.Header()
+	contentType := reply.Header["Content-Type"]
+	upstream.ReturnHeader(h, reply.Header)
+	h["Content-Type"] = contentType // nil keeps the server from guessing
+	for _, name := range []string{"Location", "Content-Location"} {
+		if given := h.Get(name); given != "" {
+			if mapped, ok := publicLocation(given, asked, base); ok {
+				h.Set(name, mapped)
+			} else {
+				h.Del(name)
+			}
+		}
+	}
+	h["X-Content-Type-Options"] = []string{"nosniff"}
+	media := ""
+	if len(contentType) == 1 {
+		media, _, _ = mime.ParseMediaType(contentType[0])
+	}
+	if !inert(media) {
+		h.Add("Content-Security-Policy", "sandbox")
+	}
+	if media == "text/event-stream" {
+		h["X-Accel-Buffering"] = []string{"no"}
+	}
+	w.WriteHeader(reply.StatusCode)
+}
+
+// inert reports whether a browser that opens a reply of that type runs nothing of it on our origin.
+func inert(media string) bool {
+	kind, sub, _ := strings.Cut(media, "/")
+	switch kind {
+	case "image":
+		return sub != "svg+xml"
+	case "audio", "video", "font":
+		return true
+	case "application":
+		return sub == "json" || sub == "pdf" || sub == "octet-stream" || sub == "zip"
+	case "text":
+		return sub == "plain" || sub == "csv" || sub == "event-stream"
+	}
+	return false
+}
+
+// copyBody passes the body on as it comes, nothing waits in a buffer. An error means that the client has not got all of it.
+func copyBody(ctx context.Context, w http.ResponseWriter, reply *http.Response) error {
+	control := http.NewResponseController(w)
+	buffer := buffers.Get().(*[32 << 10]byte)
+	defer buffers.Put(buffer)
+	if reply.ContentLength < 0 {
+		if err := control.Flush(); err != nil { // the first event may be long in coming
+			return left(ctx, err)
+		}
+	}
+	var armed time.Time
+	for {
+		n, err := reply.Body.Read(buffer[:])
+		if n > 0 {
+			if now := time.Now(); now.Sub(armed) > time.Second {
+				armed = now
+				_ = control.SetWriteDeadline(now.Add(stallTimeout))
+			}
+			if _, err := w.Write(buffer[:n]); err != nil {
+				return left(ctx, err)
+			}
+		}
+		switch {
+		case err == io.EOF: //nolint:errorlint // io.EOF is never wrapped
+			return nil
+		case err != nil:
+			return err
+		case n < len(buffer):
+			if err := control.Flush(); err != nil {
+				return left(ctx, err)
+			}
+		}
+	}
+}
+
+func left(_ context.Context, err error) error { return errs.Wrap(errs.ClientClosed, "", err) }

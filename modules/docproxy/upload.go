@@ -1,0 +1,65 @@
+package docproxy
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"portico.internal/platform/errs"
+)
+
+// stallTimeout is how long a client may leave an upload or download without any progress. A slow one is not cut.
+const stallTimeout = time.Minute
+
+// upload is the body of a client's request, counted, and over when the handler is.
+type upload struct {
+	body    io.Reader
+	limit   int64
+	left    int64
+	control *http.ResponseController
+	armed   time.Time // when the read deadline was last moved
+	closed  atomic.Bool
+	whole   atomic.Bool // the body was read to its end
+}
+
+func newUpload(w http.ResponseWriter, r *http.Request, limit int64) *upload {
+	return &upload{body: r.Body, limit: limit, left: limit, control: http.NewResponseController(w)}
+}
+
+func errTooLarge(limit int64) error {
+	return errs.New(errs.TooLarge, fmt.Sprintf("Request body is larger than %d bytes", limit))
+}
+
+// Read fails with errs.TooLarge at the byte after the limit, and with errs.ClientClosed when the body breaks off.
+func (u *upload) Read(p []byte) (int, error) {
+	if u.closed.Load() {
+		return 0, http.ErrBodyReadAfterClose
+	}
+	if now := time.Now(); now.Sub(u.armed) > time.Second {
+		u.armed = now
+		_ = u.control.SetReadDeadline(now.Add(stallTimeout)) // where there is none a broken connection still ends it
+	}
+	n, err := u.body.Read(p)
+	if u.left -= int64(n); u.left < 0 {
+		return 0, errTooLarge(u.limit)
+	}
+	switch {
+	case err == nil:
+		return n, nil
+	case err == io.EOF: //nolint:errorlint // io.EOF is never wrapped
+		u.whole.Store(true)
+		_ = u.control.SetReadDeadline(time.Time{}) // the connection is watched on for the client's leaving
+		return n, err
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return n, errs.Wrap(errs.BadRequest, "The upload stalled", err)
+	default:
+		return n, errs.Wrap(errs.ClientClosed, "", err)
+	}
+}
+
+// Close ends the upload for a transport that is still at it. The server takes care of what is left unread.
+func (u *upload) Close() error { u.closed.Store(true); return nil }

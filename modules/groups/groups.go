@@ -1,0 +1,24 @@
+// Package groups owns groups and who is in them.
+package groups
+
+import (
+	"context"
+
+	"portico.internal/platform/module"
+)
+
+// Module adds groups to the gateway.
+var Module = module.New("groups",
+	module.Migrations(migrations...),
+	module.Provide(newService, newHandler),
+	module.Export(func(s *service) Memberships { return s }),
+	module.Routes((*handler).routes),
+)
+
+// Memberships tells other modules which groups a user is in.
+type Memberships interface {
+	// GroupIDs returns the ids of the user's groups, sorted, empty when there are none or no such user. They are as
+	// the database had them at most a second ago, and at once after a change made by this process.
+	// The slice is shared: it must not be changed.
+	GroupIDs(ctx context.Context, userID string) ([]string, error)
+}

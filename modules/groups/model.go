@@ -1,0 +1,26 @@
+package groups
+
+import "time"
+
+// Group is a row of groups.
+type Group struct {
+	ID          string `gorm:"primaryKey"`
+	Name        string // unique
+	Description *string
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+}
+
+// TableName is the table's name.
+func (Group) TableName() string { return "groups" }
+
+// Membership is a row of group_memberships. It goes with its group and with its user.
+type Membership struct {
+	GroupID      string `gorm:"primaryKey"`
+	UserID       string `gorm:"primaryKey"`
+	JoinedAt     time.Time
+	IsGroupAdmin bool
+}
+
+// TableName is the table's name.
+func (Membership) TableName() string { return "group_memberships" }

@@ -1,0 +1,26 @@
+// Package modules lists the modules of the gateway.
+package modules
+
+import (
+	"portico.internal/modules/auth"
+	"portico.internal/modules/docproxy"
+	"portico.internal/modules/groups"
+	"portico.internal/modules/profile"
+	"portico.internal/modules/settings"
+	"portico.internal/modules/storage"
+	"portico.internal/modules/users"
+	"portico.internal/platform/module"
+)
+
+// All are the modules of this tree, one line each, sorted.
+func All() []module.Module {
+	return []module.Module{
+		auth.Module,
+		docproxy.Module,
+		groups.Module,
+		profile.Module,
+		settings.Module,
+		storage.Module,
+		users.Module,
+	}
+}

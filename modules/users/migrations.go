@@ -1,0 +1,35 @@
+package users
+
+import "portico.internal/platform/migrate"
+
+var migrations = []migrate.Step{
+	{
+		Revision: "38efeff7c45a",
+		Up: migrate.SQL(`CREATE TABLE users (
+			id VARCHAR(36) NOT NULL,
+			email VARCHAR(320) NOT NULL,
+			full_name VARCHAR(255),
+			hashed_password VARCHAR(255) NOT NULL,
+			is_active BOOLEAN NOT NULL DEFAULT true,
+			is_superuser BOOLEAN NOT NULL DEFAULT false,
+			created_at TIMESTAMPTZ NOT NULL DEFAULT now(),
+			updated_at TIMESTAMPTZ NOT NULL DEFAULT now(),
+			PRIMARY KEY (id)
+		)`,
+			`CREATE UNIQUE INDEX ix_users_email ON users (email)`),
+		Adds: []string{
+			"users.id", "users.email", "users.full_name", "users.hashed_password",
+			"users.is_active", "users.is_superuser", "users.created_at", "users.updated_at",
+		},
+	},
+	{
+		Revision: "c7e8f9a0b1d2",
+		Up:       migrate.SQL(`ALTER TABLE users ADD COLUMN dashboard_app_ids JSON NOT NULL DEFAULT '[]'`),
+		Adds:     []string{"users.dashboard_app_ids"},
+	},
+	{
+		Revision: "dd6ad2f2c211",
+		Up:       migrate.SQL(`ALTER TABLE users ADD COLUMN color_mode VARCHAR(10)`),
+		Adds:     []string{"users.color_mode"},
+	},
+}

@@ -1,0 +1,154 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"portico.internal/platform/database"
+	"portico.internal/platform/errs"
+	"portico.internal/platform/identity"
+	"portico.internal/platform/migrate"
+	"portico.internal/platform/module"
+	"portico.internal/platform/web"
+)
+
+func migrateCommand(p *program) *cobra.Command {
+	parent := &cobra.Command{Use: "migrate", Short: "Bring the database schema up to date, or show where it stands"}
+	parent.AddCommand(
+		&cobra.Command{Use: "up", Short: "Run what is pending, in one transaction", Args: cobra.NoArgs,
+			RunE: func(cmd *cobra.Command, _ []string) error { return p.migrateUp(cmd) }},
+		&cobra.Command{Use: "status", Short: "Show each step: applied, adoptable or pending; changes nothing", Args: cobra.NoArgs,
+			RunE: func(cmd *cobra.Command, _ []string) error { return p.migrateStatus(cmd) }},
+	)
+	return parent
+}
+
+func (p *program) migrateUp(cmd *cobra.Command) error {
+	g, err := p.open(cmd.Context(), p.Modules)
+	if err != nil {
+		return err
+	}
+	defer database.Close(g.db)
+	applied, err := g.plan.Up(cmd.Context(), g.db)
+	for _, a := range applied {
+		fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", map[bool]string{true: "adopted", false: "applied"}[a.Adopted], a.Link)
+	}
+	if err == nil && len(applied) == 0 {
+		fmt.Fprintln(cmd.OutOrStdout(), "nothing to do")
+	}
+	return err
+}
+
+func (p *program) migrateStatus(cmd *cobra.Command) error {
+	g, err := p.open(cmd.Context(), p.Modules)
+	if err != nil {
+		return err
+	}
+	defer database.Close(g.db)
+	status, err := g.plan.Status(cmd.Context(), g.db)
+	if err != nil {
+		return err
+	}
+	table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+	for _, part := range []struct {
+		state string
+		links []migrate.Link
+	}{{"applied", status.Applied}, {"adoptable", status.Adoptable}, {"pending", status.Pending}} {
+		for _, link := range part.links {
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", part.state, link.Revision, link.Module, link.Slug)
+		}
+	}
+	return table.Flush()
+}
+
+func configCommand(p *program) *cobra.Command {
+	parent := &cobra.Command{Use: "config", Short: "Look at the configuration"}
+	parent.AddCommand(&cobra.Command{Use: "check", Short: "Say everything that is wrong with the settings, and touch nothing", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if _, _, err := p.configuration(); err != nil {
+				return err
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), "the configuration is good")
+			return nil
+		}})
+	return parent
+}
+
+func openapiCommand(p *program) *cobra.Command {
+	return &cobra.Command{Use: "openapi", Short: "Print the OpenAPI 3.1 document", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			site, err := Describe(p.Spec)
+			if err != nil {
+				return err
+			}
+			document, err := site.OpenAPI()
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), string(document))
+			return err
+		}}
+}
+
+// Describe returns the public site of a gateway as it describes itself, with nothing built behind its routes.
+func Describe(spec Spec) (*web.Site, error) {
+	health := &web.Health{}
+	return web.New(web.Options{
+		Routes:        append(module.Declared(spec.Modules), health.Routes()),
+		Authenticator: nobody{}, Title: "Portico", Version: Version(),
+	})
+}
+
+type nobody struct{}
+
+func (nobody) Authenticate(*http.Request) (*identity.Caller, error) {
+	return nil, errs.New(errs.Unauthenticated, "")
+}
+
+func healthcheckCommand(p *program) *cobra.Command {
+	return &cobra.Command{Use: "healthcheck", Short: "Ask the running gateway whether it is ready: exit code 0 or 1", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			base, _, err := p.configuration()
+			if err != nil {
+				return err
+			}
+			if err := askReady(cmd.Context(), base.Listen); err != nil {
+				return err
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), "ready")
+			return nil
+		}}
+}
+
+// askReady asks over loopback where the gateway listens on every address.
+func askReady(ctx context.Context, address string) error {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return err
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/health/ready", nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return fmt.Errorf("nothing answers on %s: is the gateway running?", address)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return errors.New("not ready; GET /health/ready says why")
+	}
+	return nil
+}

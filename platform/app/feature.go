@@ -1,0 +1,95 @@
+package app
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+
+	"portico.internal/platform/config"
+	"portico.internal/platform/errs"
+	"portico.internal/platform/feature"
+	"portico.internal/platform/identity"
+	"portico.internal/platform/upstream"
+	"portico.internal/platform/web"
+)
+
+// features are the services in this process.
+type features struct{ stops []func(context.Context) error }
+
+// startFeatures starts the services that run in this process, when the configuration names none, and makes the registry.
+func (g *gateway) startFeatures(ctx context.Context, list []feature.Feature) (*features, error) {
+	running := &features{}
+	if g.base.Services == nil {
+		for _, f := range list {
+			service, err := running.start(ctx, g, f)
+			if err != nil {
+				return nil, errors.Join(fmt.Errorf("%s: %w", f.Service.ID, err), running.stop(ctx))
+			}
+			g.base.Services = append(g.base.Services, service)
+		}
+	}
+	services := make([]upstream.Service, 0, len(g.base.Services))
+	for _, s := range g.base.Services {
+		services = append(services, upstream.Service(s))
+	}
+	var err error
+	if g.services, err = upstream.NewRegistry(services); err != nil {
+		return nil, errors.Join(err, running.stop(ctx))
+	}
+	return running, nil
+}
+
+func (f *features) start(ctx context.Context, g *gateway, ft feature.Feature) (config.Service, error) {
+	service := ft.Service
+	env := feature.Env{DataDir: filepath.Join(g.base.DataDir, service.ID), Logger: g.log.With("service", service.ID)}
+	if url := g.base.Database.URL; !strings.HasPrefix(url, "sqlite:") {
+		env.DatabaseURL = url
+	}
+	run, err := ft.Start(ctx, env)
+	if err != nil {
+		return service, err
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return service, errors.Join(err, run.Close(ctx))
+	}
+	service.URL = "http://" + l.Addr().String()
+	serving, end := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan error, 1)
+	go func() { done <- web.Serve(serving, l, run.Handler(), stopTimeout, env.Logger) }()
+	f.stops = append(f.stops, func(ctx context.Context) error {
+		end()
+		return errors.Join(<-done, run.Close(ctx))
+	})
+	return service, nil
+}
+
+func (f *features) stop(ctx context.Context) error {
+	var problems []error
+	for _, stop := range f.stops {
+		problems = append(problems, stop(ctx))
+	}
+	f.stops = nil
+	return errors.Join(problems...)
+}
+
+// serviceToken lets in whoever shows the token.
+type serviceToken string
+
+var _ identity.Authenticator = serviceToken("")
+
+func (t serviceToken) Authenticate(r *http.Request) (*identity.Caller, error) {
+	scheme, shown, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	switch {
+	case !strings.EqualFold(scheme, "Bearer"):
+		return nil, errs.New(errs.Unauthenticated, "Not authenticated")
+	case subtle.ConstantTimeCompare([]byte(shown), []byte(t)) != 1:
+		return nil, errs.New(errs.Unauthenticated, "Could not validate credentials")
+	}
+	return &identity.Caller{ID: "service"}, nil
+}

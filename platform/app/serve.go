@@ -1,0 +1,141 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.uber.org/fx"
+	"golang.org/x/sync/errgroup"
+
+	"portico.internal/platform/database"
+	"portico.internal/platform/identity"
+	"portico.internal/platform/module"
+	"portico.internal/platform/web"
+)
+
+const (
+	startTimeout = time.Minute
+	stopTimeout  = 10 * time.Second
+)
+
+// serve runs the gateway until ctx ends. The order is a promise: settings, files, database, schema, modules, then the
+// doors; and back in the same order, doors first.
+func (p *program) serve(ctx context.Context) error {
+	g, err := p.open(ctx, p.Modules)
+	if err != nil {
+		return err
+	}
+	defer database.Close(g.db)
+	doors, err := g.doors()
+	if err != nil {
+		return err
+	}
+	defer doors.close()
+	if err := g.migrate(ctx); err != nil {
+		return err
+	}
+	features, err := g.startFeatures(ctx, p.Features)
+	if err != nil {
+		return err
+	}
+	defer g.services.Close()
+
+	var gathered module.Gathered
+	var authenticator identity.Authenticator
+	graph, err := g.build(p, fx.Invoke(func(all module.Gathered, a identity.Authenticator) { gathered, authenticator = all, a }))
+	if err != nil {
+		return errors.Join(err, features.stop(ctx))
+	}
+	health := &web.Health{Logger: g.log, Checks: append([]web.Probe{
+		{Name: "database", Run: func(ctx context.Context) error { return g.db.WithContext(ctx).Exec("SELECT 1").Error }},
+		{Name: "schema", Run: func(ctx context.Context) error { return g.plan.AtHead(ctx, g.db) }},
+	}, gathered.Probes...)}
+	public, err := web.New(web.Options{
+		Routes: append(gathered.Routes, health.Routes()), Authenticator: authenticator, Logger: g.log, Explain: database.Classify,
+		Title: "Portico", Version: Version(), TrustedProxies: g.base.HTTP.TrustedProxies, CORSOrigins: g.base.HTTP.CORSOrigins,
+		Metrics: g.metrics,
+	})
+	if err != nil {
+		return errors.Join(err, features.stop(ctx))
+	}
+	internal, err := g.internalSite()
+	if err != nil {
+		return errors.Join(err, features.stop(ctx))
+	}
+	if err := graph.Start(ctx); err != nil {
+		return errors.Join(err, features.stop(ctx))
+	}
+	fmt.Fprintf(p.Stdout, "Portico %s listens on http://%s and keeps its data in %s\n", Version(), doors.public.Addr(), g.base.DataDir)
+	context.AfterFunc(ctx, health.Stop)
+	err = g.answer(ctx, doors, public, internal)
+	// The doors are shut and nobody waits any more: now the rest may go.
+	rest, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	defer cancel()
+	return errors.Join(err, features.stop(rest), graph.Stop(rest))
+}
+
+// answer serves both doors until ctx ends or one of them breaks.
+func (g *gateway) answer(ctx context.Context, d *doors, public, internal http.Handler) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return web.Serve(ctx, d.public, public, g.base.HTTP.ShutdownGrace, g.log) })
+	if d.internal != nil {
+		group.Go(func() error { return web.Serve(ctx, d.internal, internal, g.base.HTTP.ShutdownGrace, g.log) })
+	}
+	return group.Wait()
+}
+
+// doors are the listeners. They are bound before anything slow happens, so that a port in use is told at once.
+type doors struct{ public, internal net.Listener }
+
+func (g *gateway) doors() (*doors, error) {
+	d := &doors{}
+	var err error
+	if d.public, err = listen("listen (PORTICO_LISTEN)", g.base.Listen); err != nil {
+		return nil, err
+	}
+	if g.base.InternalListen != "" {
+		if d.internal, err = listen("internal_listen (PORTICO_INTERNAL_LISTEN)", g.base.InternalListen); err != nil {
+			d.close()
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+func (d *doors) close() {
+	_ = d.public.Close()
+	if d.internal != nil {
+		_ = d.internal.Close()
+	}
+}
+
+func listen(setting, address string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		var op *net.OpError
+		if errors.As(err, &op) {
+			err = op.Err
+		}
+		return nil, fmt.Errorf("%s: cannot listen on %s: %w; free it or choose another address", setting, address, err)
+	}
+	return l, nil
+}
+
+// internalSite is for feature services and operators, who show the service token.
+func (g *gateway) internalSite() (*web.Site, error) {
+	metrics := promhttp.HandlerFor(g.metrics, promhttp.HandlerOpts{})
+	return web.New(web.Options{
+		Routes: []web.RouteSet{{Module: "app", Routes: []web.Route{
+			web.Raw(http.MethodGet, "/metrics", web.User, func(w http.ResponseWriter, r *http.Request) error {
+				metrics.ServeHTTP(w, r)
+				return nil
+			}, web.Summary("Prometheus metrics")),
+		}}},
+		Authenticator: serviceToken(g.base.ServiceToken), Logger: g.log, Explain: database.Classify,
+	})
+}

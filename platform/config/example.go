@@ -1,0 +1,116 @@
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// Example returns a configuration file that documents every setting: what it is for, its variable, its bounds, and its
+// default on a line that is commented out. Used as it is, the file changes nothing. Targets are set to their defaults.
+func Example(sections ...Section) string {
+	root := newGroup()
+	for _, section := range sections {
+		root.declare(section)
+	}
+	var out strings.Builder
+	out.WriteString(exampleHead)
+	root.example(&out, "")
+	return out.String()
+}
+
+const exampleHead = `# Portico's settings. Each line that is commented out shows its default; remove the # to change it.
+# The file's path is given by --config or PORTICO_CONFIG. A variable of the environment, where a setting has one, wins.
+`
+
+func (g *group) example(out *strings.Builder, indent string) {
+	for _, name := range g.names {
+		out.WriteString("\n")
+		if below := g.groups[name]; below != nil {
+			fmt.Fprintf(out, "%s%s:", indent, name)
+			below.example(out, indent+"  ")
+			continue
+		}
+		g.settings[name].document(out, indent+"# ")
+		fmt.Fprintf(out, "%s#%s:", indent, name)
+		g.settings[name].exampleValue(out, indent)
+	}
+}
+
+// document writes what the setting is for, where else it is set, and what it takes.
+func (s *setting) document(out *strings.Builder, lead string) {
+	fmt.Fprintf(out, "%s%s\n", lead, s.doc)
+	var facts []string
+	if s.env != "" {
+		facts = append(facts, s.env)
+	}
+	if wants := s.wants(); wants != "text" && !s.isItems() {
+		facts = append(facts, strings.Replace(wants, "text of ", "", 1))
+	}
+	if s.empty != "" {
+		facts = append(facts, "empty "+s.empty)
+	}
+	if s.example != "" && s.value.Kind() == reflect.Slice {
+		facts = append(facts, "for example "+s.example)
+	}
+	if len(facts) > 0 {
+		fmt.Fprintf(out, "%s%s.\n", lead, strings.TrimSuffix(strings.Join(facts, "; "), ","))
+	}
+}
+
+func (s *setting) exampleValue(out *strings.Builder, indent string) {
+	if !s.isItems() {
+		fmt.Fprintf(out, " %s\n", s.defaultText())
+		return
+	}
+	out.WriteString("\n")
+	item := newGroup()
+	item.fields(reflect.New(s.value.Type().Elem()).Elem())
+	lead := indent + "#  - "
+	for _, name := range item.names {
+		field := item.settings[name]
+		value := field.defaultText()
+		if field.example != "" {
+			value = plain(field.example)
+		}
+		field.document(out, indent+"#    # ")
+		fmt.Fprintf(out, "%s%s: %s\n", lead, name, value)
+		lead = indent + "#    "
+	}
+}
+
+// defaultText writes the value that the default has made.
+func (s *setting) defaultText() string {
+	switch {
+	case s.value.Kind() == reflect.Slice:
+		return "[" + s.byDefault + "]"
+	case s.secret:
+		return `""`
+	case s.value.Type() == durationType:
+		return shortDuration(time.Duration(s.value.Int()))
+	}
+	return plain(fmt.Sprint(s.value.Interface()))
+}
+
+var trailingZero = regexp.MustCompile(`([a-z])0[ms]$`)
+
+// shortDuration writes 1h for 1h0m0s.
+func shortDuration(d time.Duration) string {
+	text := d.String()
+	for trailingZero.MatchString(text) {
+		text = trailingZero.ReplaceAllString(text, "$1")
+	}
+	return text
+}
+
+var plainText = regexp.MustCompile(`^[A-Za-z0-9./][A-Za-z0-9./:_-]*$`)
+
+// plain writes text as YAML, quoted where it must be.
+func plain(text string) string {
+	if plainText.MatchString(text) && !strings.HasSuffix(text, ":") {
+		return text
+	}
+	return fmt.Sprintf("%q", text)
+}

@@ -1,0 +1,138 @@
+package database
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"time"
+
+	gosqlite "github.com/glebarez/go-sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// The driver is wrapped for two reasons. Times are kept as text with their zone, so they are written and read as UTC
+// here: only then do they sort, compare and round-trip as in PostgreSQL. And a context that ends just before a
+// statement starts makes the driver skip it and report success.
+
+type sqliteConnector struct{ dsn string }
+
+func (c sqliteConnector) Driver() driver.Driver { return &gosqlite.Driver{} }
+
+func (c sqliteConnector) Connect(ctx context.Context) (driver.Conn, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	conn, err := c.Driver().Open(c.dsn)
+	if err != nil {
+		return nil, err
+	}
+	return &sqliteConn{conn.(innerConn)}, nil
+}
+
+type innerConn interface {
+	driver.Conn
+	driver.ConnBeginTx
+	driver.ExecerContext
+	driver.QueryerContext
+}
+
+type sqliteConn struct{ innerConn }
+
+func (c *sqliteConn) Prepare(query string) (driver.Stmt, error) {
+	return &sqliteStmt{conn: c, query: query}, nil
+}
+
+func (c *sqliteConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	result, err := c.innerConn.ExecContext(ctx, query, inUTC(args))
+	if err = stopped(ctx, err); err != nil {
+		return nil, err
+	}
+	return result, nil
+}
+
+func (c *sqliteConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	rows, err := c.innerConn.QueryContext(ctx, query, inUTC(args))
+	if err != nil {
+		return nil, stopped(ctx, err)
+	}
+	return &sqliteRows{rows.(innerRows)}, nil
+}
+
+// stopped reports the end of the context in place of the interrupt it caused, and where the driver kept silent.
+func stopped(ctx context.Context, err error) error {
+	var own *gosqlite.Error
+	interrupted := errors.As(err, &own) && own.Code()&0xff == sqlite3.SQLITE_INTERRUPT
+	if ended := ctx.Err(); ended != nil && (err == nil || interrupted) {
+		return ended
+	}
+	return err
+}
+
+func inUTC(args []driver.NamedValue) []driver.NamedValue {
+	for i := range args {
+		if t, ok := args[i].Value.(time.Time); ok {
+			args[i].Value = t.UTC().Truncate(time.Microsecond)
+		}
+	}
+	return args
+}
+
+type innerRows interface {
+	driver.RowsColumnTypeDatabaseTypeName
+	driver.RowsColumnTypeLength
+	driver.RowsColumnTypeNullable
+	driver.RowsColumnTypePrecisionScale
+	driver.RowsColumnTypeScanType
+}
+
+type sqliteRows struct{ innerRows }
+
+func (r *sqliteRows) Next(dest []driver.Value) error {
+	if err := r.innerRows.Next(dest); err != nil {
+		return err
+	}
+	for i := range dest {
+		if t, ok := dest[i].(time.Time); ok {
+			dest[i] = t.UTC()
+		}
+	}
+	return nil
+}
+
+// sqliteStmt is the text of a statement: the driver compiles it at each use, prepared or not.
+type sqliteStmt struct {
+	conn  *sqliteConn
+	query string
+}
+
+var (
+	_ driver.StmtExecContext  = (*sqliteStmt)(nil)
+	_ driver.StmtQueryContext = (*sqliteStmt)(nil)
+)
+
+func (s *sqliteStmt) Close() error  { return nil }
+func (s *sqliteStmt) NumInput() int { return -1 }
+
+func (s *sqliteStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
+	return s.conn.ExecContext(ctx, s.query, args)
+}
+
+func (s *sqliteStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
+	return s.conn.QueryContext(ctx, s.query, args)
+}
+
+func (s *sqliteStmt) Exec(args []driver.Value) (driver.Result, error) {
+	return s.ExecContext(context.Background(), named(args))
+}
+
+func (s *sqliteStmt) Query(args []driver.Value) (driver.Rows, error) {
+	return s.QueryContext(context.Background(), named(args))
+}
+
+func named(args []driver.Value) []driver.NamedValue {
+	out := make([]driver.NamedValue, len(args))
+	for i, arg := range args {
+		out[i] = driver.NamedValue{Ordinal: i + 1, Value: arg}
+	}
+	return out
+}

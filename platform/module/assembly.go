@@ -1,0 +1,89 @@
+package module
+
+import (
+	"go.uber.org/fx"
+
+	"github.com/spf13/cobra"
+
+	"portico.internal/platform/config"
+	"portico.internal/platform/migrate"
+	"portico.internal/platform/web"
+)
+
+const (
+	routeGroup = `group:"portico.routes"`
+	probeGroup = `group:"portico.probes"`
+)
+
+// Assembly is the result of bringing modules together, for platform/app.
+type Assembly struct {
+	Sections []config.Section
+	Options  fx.Option
+}
+
+// Assemble prepares modules for one run: their sections are to be loaded before the options are used.
+func Assemble(modules []Module) Assembly {
+	var a Assembly
+	var options []fx.Option
+	for _, m := range modules {
+		own := m.options
+		for _, section := range m.config {
+			s, provide := section()
+			a.Sections = append(a.Sections, s)
+			own = append(own[:len(own):len(own)], provide)
+		}
+		options = append(options, fx.Module(m.Name, own...))
+	}
+	a.Options = fx.Options(options...)
+	return a
+}
+
+// Steps are the migrations of each module.
+func Steps(modules []Module) map[string][]migrate.Step {
+	steps := map[string][]migrate.Step{}
+	for _, m := range modules {
+		steps[m.Name] = m.Migrations
+	}
+	return steps
+}
+
+// Declared are the routes of the modules as data, with nothing built behind them.
+func Declared(modules []Module) []web.RouteSet {
+	var sets []web.RouteSet
+	for _, m := range modules {
+		for _, declare := range m.declared {
+			sets = append(sets, declare())
+		}
+	}
+	return sets
+}
+
+// Commands are the commands of the modules. run makes the runner of one module: its functions see what it provides.
+func Commands(modules []Module, run func(name string) Runner) []*cobra.Command {
+	var list []*cobra.Command
+	for _, m := range modules {
+		for _, build := range m.commands {
+			list = append(list, build(run(m.Name)))
+		}
+	}
+	return list
+}
+
+// Call adds a function to one module, to be run where only that module's own provisions are seen.
+func Call(modules []Module, name string, function any) []Module {
+	changed := make([]Module, len(modules))
+	for i, m := range modules {
+		if m.Name == name {
+			m.options = append(m.options[:len(m.options):len(m.options)], fx.Invoke(function))
+		}
+		changed[i] = m
+	}
+	return changed
+}
+
+// Gathered is what the modules brought to the groups, for the site.
+type Gathered struct {
+	fx.In
+	Routes []web.RouteSet `group:"portico.routes"`
+	Probes []web.Probe    `group:"portico.probes"`
+}

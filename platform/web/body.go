@@ -1,0 +1,215 @@
+package web
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"portico.internal/platform/errs"
+)
+
+// MaxJSONBody is the most bytes that a JSON or form body may have.
+const MaxJSONBody = 1 << 20
+
+// bodyTimeout is how long a bounded body may take to arrive.
+const bodyTimeout = 30 * time.Second
+
+// readBody reads a bounded body. A declared length over the bound is refused before a byte is read.
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if r.ContentLength > MaxJSONBody {
+		w.Header().Set("Connection", "close")
+		return nil, errTooLarge()
+	}
+	if r.ContentLength == 0 {
+		return nil, nil
+	}
+	controller := http.NewResponseController(w)
+	_ = controller.SetReadDeadline(time.Now().Add(bodyTimeout)) // a body that drips must not hold its place for ever
+	defer func() { _ = controller.SetReadDeadline(time.Time{}) }()
+	var buf bytes.Buffer
+	if r.ContentLength > 0 {
+		buf.Grow(int(r.ContentLength))
+	}
+	_, err := buf.ReadFrom(http.MaxBytesReader(w, r.Body, MaxJSONBody))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return nil, errTooLarge()
+	case err != nil && r.Context().Err() != nil:
+		return nil, errs.Wrap(errs.ClientClosed, "", err)
+	case err != nil:
+		w.Header().Set("Connection", "close")
+		return nil, errs.Wrap(errs.BadRequest, "There was an error parsing the body", err)
+	}
+	return buf.Bytes(), nil
+}
+
+func errTooLarge() error {
+	return errs.New(errs.TooLarge, fmt.Sprintf("Request body is larger than %d bytes", MaxJSONBody))
+}
+
+// number keeps the digits as they were sent, so that an error can show them.
+type number string
+
+func (n number) MarshalJSONTo(enc *jsontext.Encoder) error { return enc.WriteValue(jsontext.Value(n)) }
+
+var keepNumbers = json.WithUnmarshalers(json.UnmarshalFromFunc(func(dec *jsontext.Decoder, v *any) error {
+	if dec.PeekKind() != '0' {
+		return errors.ErrUnsupported
+	}
+	raw, err := dec.ReadValue()
+	*v = number(raw)
+	return err
+}))
+
+// absent stands for a body that is not there, which a pointer Body may accept.
+type absent struct{}
+
+// parseJSON returns the body as map[string]any, []any, string, number, bool or nil. It is strict: RFC 8259 in UTF-8,
+// no duplicate keys, one document, no NUL in any string.
+func parseJSON(contentType string, body []byte) (any, error) {
+	if len(body) == 0 {
+		return absent{}, nil
+	}
+	if !isJSON(contentType) {
+		return strings.ToValidUTF8(string(body), "\uFFFD"), nil // FastAPI validates such a body as the text it is
+	}
+	var tree any
+	if err := json.Unmarshal(body, &tree, keepNumbers); err != nil {
+		return nil, errs.InvalidInput(jsonIssue(body, err))
+	}
+	if loc := findNUL(tree); loc != nil {
+		return nil, errs.InvalidInput(errs.ValueError("NUL characters are not allowed", nil, append([]any{"body"}, loc...)...))
+	}
+	return tree, nil
+}
+
+func isJSON(contentType string) bool {
+	media, _, err := mime.ParseMediaType(contentType)
+	return err == nil && (media == "application/json" || strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json"))
+}
+
+// jsonIssue says what is wrong with a body that Go's strict parser refused, in the words of Python's json module.
+func jsonIssue(body []byte, err error) errs.Issue {
+	msg, pos, ok := pythonJSONError(body)
+	if !ok { // Python would have taken it; we do not
+		var syntax *jsontext.SyntacticError
+		msg = "Invalid value"
+		if errors.As(err, &syntax) {
+			pos = int(syntax.ByteOffset)
+		}
+		switch {
+		case errors.Is(err, jsontext.ErrDuplicateName):
+			msg = "Duplicate object key"
+		case strings.Contains(err.Error(), "UTF-8"), strings.Contains(err.Error(), "surrogate"):
+			msg = "Invalid UTF-8"
+		}
+	}
+	return errs.Issue{Type: "json_invalid", Loc: []any{"body", pos}, Msg: "JSON decode error", Input: struct{}{}, Ctx: map[string]any{"error": msg}}
+}
+
+// findNUL returns where in the tree a string holds NUL, nil when none does.
+func findNUL(v any) []any {
+	switch v := v.(type) {
+	case string:
+		if strings.IndexByte(v, 0) >= 0 {
+			return []any{}
+		}
+	case []any:
+		for i, item := range v {
+			if loc := findNUL(item); loc != nil {
+				return append([]any{i}, loc...)
+			}
+		}
+	case map[string]any:
+		for k, item := range v {
+			if strings.IndexByte(k, 0) >= 0 {
+				return []any{}
+			}
+			if loc := findNUL(item); loc != nil {
+				return append([]any{k}, loc...)
+			}
+		}
+	}
+	return nil
+}
+
+// wireJSON are the options under which every body is read and written: case-sensitive names, booleans as Pydantic
+// takes them, times in UTC with no fraction or six digits of it, keys of maps in order.
+var wireJSON = json.JoinOptions(
+	json.Deterministic(true),
+	json.WithUnmarshalers(json.UnmarshalFromFunc(func(dec *jsontext.Decoder, v *bool) error {
+		raw, err := dec.ReadValue()
+		if err != nil {
+			return err
+		}
+		var ok bool
+		*v, ok = laxBool(strings.Trim(string(raw), `"`))
+		if !ok {
+			return errors.New("not a boolean")
+		}
+		return nil
+	})),
+	json.WithMarshalers(json.MarshalToFunc(func(enc *jsontext.Encoder, t time.Time) error {
+		return enc.WriteToken(jsontext.String(FormatTime(t)))
+	})),
+)
+
+// FormatTime writes a time as the API does: RFC 3339 in UTC with Z, no fraction or six digits of it.
+func FormatTime(t time.Time) string {
+	t = t.UTC().Truncate(time.Microsecond)
+	if t.Nanosecond() == 0 {
+		return t.Format("2006-01-02T15:04:05Z")
+	}
+	return t.Format("2006-01-02T15:04:05.000000Z")
+}
+
+// laxBool reads what Pydantic accepts for a boolean.
+func laxBool(s string) (value, ok bool) {
+	switch strings.ToLower(s) {
+	case "true", "1", "1.0", "yes", "on", "y", "t":
+		return true, true
+	case "false", "0", "0.0", "no", "off", "n", "f":
+		return false, true
+	}
+	return false, false
+}
+
+// parseForm reads an urlencoded or multipart form. Of a repeated field the last value counts.
+func parseForm(r *http.Request, body []byte) (map[string]any, error) {
+	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	form := map[string]any{}
+	switch {
+	case err != nil:
+	case media == "application/x-www-form-urlencoded":
+		for pair := range strings.SplitSeq(string(body), "&") {
+			name, value, _ := strings.Cut(pair, "=")
+			form[unescape(name)] = unescape(value)
+		}
+	case media == "multipart/form-data":
+		if params["boundary"] == "" {
+			return nil, errs.New(errs.BadRequest, "Missing boundary in multipart.")
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		if err := r.ParseMultipartForm(MaxJSONBody); err != nil {
+			return nil, errs.Wrap(errs.BadRequest, "There was an error parsing the body", err)
+		}
+		for name, values := range r.MultipartForm.Value {
+			form[name] = values[len(values)-1]
+		}
+	}
+	for name, value := range form {
+		if value == "" { // an empty field counts as missing
+			delete(form, name)
+		}
+	}
+	return form, nil
+}

@@ -1,0 +1,76 @@
+package web
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Probe says whether something the program cannot do without is there.
+type Probe struct {
+	Name string
+	Run  func(context.Context) error
+}
+
+// Health answers for the program: alive as long as it runs, ready while every check passes and it is not stopping.
+type Health struct {
+	Checks []Probe
+	Logger *slog.Logger
+
+	mu       sync.Mutex
+	stopping bool
+}
+
+// readyTimeout bounds all checks together.
+const readyTimeout = 2 * time.Second
+
+// Stop makes the program not ready from now on.
+func (h *Health) Stop() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.stopping = true
+}
+
+// Routes are /health/live and /health/ready.
+func (h *Health) Routes() RouteSet {
+	return RouteSet{Module: "web", Routes: []Route{
+		Get("/health/live", Public, h.live, Summary("The process runs; depends on nothing")),
+		Raw(http.MethodGet, "/health/ready", Public, h.ready, Summary("Requests can be served: 200, else 503; both name the checks")),
+	}}
+}
+
+type status struct {
+	Status string `json:"status" enum:"ok,unavailable"`
+}
+
+func (h *Health) live(context.Context, *None) (*status, error) { return &status{"ok"}, nil }
+
+// ready names the checks and never their errors.
+func (h *Health) ready(w http.ResponseWriter, r *http.Request) error {
+	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
+	defer cancel()
+	results := make([]error, len(h.Checks))
+	var wg sync.WaitGroup
+	for i, c := range h.Checks {
+		wg.Go(func() { results[i] = c.Run(ctx) })
+	}
+	wg.Wait()
+	h.mu.Lock()
+	ready := !h.stopping
+	h.mu.Unlock()
+	checks := map[string]string{}
+	for i, c := range h.Checks {
+		checks[c.Name] = "ok"
+		if results[i] != nil {
+			ready, checks[c.Name] = false, "unavailable"
+			h.Logger.WarnContext(ctx, "not ready", "check", c.Name, "error", results[i])
+		}
+	}
+	if ready {
+		return WriteJSON(w, http.StatusOK, map[string]any{"status": "ok", "checks": checks})
+	}
+	w.Header().Set("Retry-After", "1")
+	return WriteJSON(w, http.StatusServiceUnavailable, map[string]any{"status": "unavailable", "checks": checks})
+}

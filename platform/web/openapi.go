@@ -1,0 +1,195 @@
+package web
+
+import (
+	"net/http"
+	"reflect"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/swaggest/swgui/v5emb"
+)
+
+// newRegistry names schemas by their Go types, with the package in front where the name alone says too little.
+func newRegistry() huma.Registry {
+	huma.DefaultArrayNullable = false
+	return huma.NewMapRegistry("#/components/schemas/", func(t reflect.Type, hint string) string {
+		for t.Kind() == reflect.Pointer {
+			t = t.Elem()
+		}
+		name := huma.DefaultSchemaNamer(t, hint)
+		pkg := t.PkgPath()[strings.LastIndex(t.PkgPath(), "/")+1:]
+		if t.Name() == "" || !unicode.IsLower([]rune(t.Name())[0]) {
+			return name
+		}
+		return strings.ToUpper(pkg[:1]) + pkg[1:] + name
+	})
+}
+
+// OpenAPI returns the document that describes the site, as JSON.
+func (s *Site) OpenAPI() ([]byte, error) { return s.document.MarshalJSON() }
+
+func (s *Site) documentRoutes() RouteSet {
+	docs := v5emb.New(s.Title, "/openapi.json", "/docs")
+	page := func(w http.ResponseWriter, r *http.Request) error { docs.ServeHTTP(w, r); return nil }
+	return RouteSet{Module: "web", Routes: []Route{
+		Raw(http.MethodGet, "/openapi.json", Public, func(w http.ResponseWriter, _ *http.Request) error {
+			return WriteJSON(w, http.StatusOK, s.document)
+		}, Hide()),
+		Raw(http.MethodGet, "/docs", Public, page, Hide()),
+		Raw(http.MethodGet, "/docs/{path...}", Public, page, Hide()),
+	}}
+}
+
+// describe writes the document from the plans.
+func (s *Site) describe() *huma.OpenAPI {
+	doc := &huma.OpenAPI{
+		OpenAPI: "3.1.0",
+		Info:    &huma.Info{Title: s.Title, Version: s.Version},
+		Paths:   map[string]*huma.PathItem{},
+		Components: &huma.Components{
+			Schemas: s.registry,
+			SecuritySchemes: map[string]*huma.SecurityScheme{
+				"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT"},
+			},
+		},
+	}
+	for _, e := range s.endpoints {
+		path := strings.ReplaceAll(e.path, "...}", "}")
+		for method, p := range e.methods {
+			if p.Hidden {
+				continue
+			}
+			if doc.Paths[path] == nil {
+				doc.Paths[path] = &huma.PathItem{}
+			}
+			*slot(doc.Paths[path], method) = s.operation(e.path, p)
+		}
+	}
+	for _, schema := range s.registry.Map() {
+		schema.AdditionalProperties = openProperties(schema)
+	}
+	return doc
+}
+
+// openProperties says that unknown fields are ignored, which is what an absent keyword means.
+func openProperties(s *huma.Schema) any {
+	if s.AdditionalProperties == false {
+		return nil
+	}
+	return s.AdditionalProperties
+}
+
+func slot(item *huma.PathItem, method string) **huma.Operation {
+	return map[string]**huma.Operation{
+		http.MethodGet: &item.Get, http.MethodHead: &item.Head, http.MethodPost: &item.Post, http.MethodPut: &item.Put,
+		http.MethodPatch: &item.Patch, http.MethodDelete: &item.Delete, http.MethodOptions: &item.Options,
+	}[method]
+}
+
+func (s *Site) operation(path string, p *plan) *huma.Operation {
+	op := &huma.Operation{
+		OperationID: operationID(p.Method, path), Summary: p.Summary, Tags: []string{p.module},
+		Responses: map[string]*huma.Response{},
+	}
+	for _, f := range p.params {
+		op.Parameters = append(op.Parameters, &huma.Param{Name: f.name, In: f.in, Required: f.required, Schema: f.schema, Description: f.schema.Description})
+	}
+	if p.in == nil { // a raw route declares only what its path holds
+		for _, part := range strings.Split(path, "/") {
+			if name, ok := strings.CutPrefix(part, "{"); ok {
+				name = strings.TrimSuffix(strings.TrimSuffix(name, "}"), "...")
+				op.Parameters = append(op.Parameters, &huma.Param{Name: name, In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString}})
+			}
+		}
+	}
+	if p.body != nil {
+		media := "application/json"
+		if p.body.form {
+			media = "application/x-www-form-urlencoded"
+		}
+		field, _ := p.in.FieldByName(map[bool]string{true: "Form", false: "Body"}[p.body.form])
+		op.RequestBody = &huma.RequestBody{Required: !p.body.optional,
+			Content: map[string]*huma.MediaType{media: {Schema: s.registry.Schema(field.Type, true, op.OperationID)}}}
+	}
+	op.Responses[strconv.Itoa(p.Status)] = s.success(op, p)
+	for _, e := range s.failures(p) {
+		op.Responses[strconv.Itoa(e)] = &huma.Response{Description: http.StatusText(e),
+			Content: map[string]*huma.MediaType{"application/json": {Schema: s.errorSchema(e)}}}
+	}
+	if p.Access != Public {
+		op.Security = []map[string][]string{{"bearer": {}}}
+	}
+	return op
+}
+
+func (s *Site) success(op *huma.Operation, p *plan) *huma.Response {
+	ok := &huma.Response{Description: http.StatusText(p.Status)}
+	if p.out == nil || p.reply.empty {
+		return ok
+	}
+	body := p.out
+	if f, has := p.out.FieldByName("Body"); body.Kind() == reflect.Struct && has {
+		body = f.Type
+	}
+	ok.Content = map[string]*huma.MediaType{"application/json": {Schema: s.registry.Schema(body, true, op.OperationID)}}
+	for _, h := range p.reply.headers {
+		if ok.Headers == nil {
+			ok.Headers = map[string]*huma.Param{}
+		}
+		f := p.out.FieldByIndex(h.index)
+		ok.Headers[h.name] = &huma.Param{Schema: s.registry.Schema(f.Type, true, h.name)}
+	}
+	return ok
+}
+
+// failures are the statuses that follow from the shape of a route.
+func (s *Site) failures(p *plan) []int {
+	var codes []int
+	if p.Access != Public {
+		codes = append(codes, http.StatusUnauthorized)
+	}
+	if p.Access == Admin {
+		codes = append(codes, http.StatusNotFound)
+	}
+	if p.body != nil || len(p.params) > 0 {
+		codes = append(codes, http.StatusUnprocessableEntity)
+	}
+	return codes
+}
+
+// errorBody is the body of every error but 422.
+type errorBody struct {
+	Detail string `json:"detail"`
+}
+
+type validationBody struct {
+	Detail []validationIssue `json:"detail"`
+}
+
+type validationIssue struct {
+	Type  string         `json:"type"`
+	Loc   []any          `json:"loc"`
+	Msg   string         `json:"msg"`
+	Input any            `json:"input"`
+	Ctx   map[string]any `json:"ctx,omitzero"`
+}
+
+func (s *Site) errorSchema(status int) *huma.Schema {
+	if status == http.StatusUnprocessableEntity {
+		return s.registry.Schema(reflect.TypeFor[validationBody](), true, "")
+	}
+	return s.registry.Schema(reflect.TypeFor[errorBody](), true, "")
+}
+
+// operationID is made of the method and the path: get_api_users_me.
+func operationID(method, path string) string {
+	id := strings.Map(func(r rune) rune {
+		if r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r)) {
+			return r
+		}
+		return '_'
+	}, strings.ReplaceAll(path, "...", ""))
+	return strings.ToLower(method) + strings.TrimRight(strings.ReplaceAll(strings.ReplaceAll(id, "__", "_"), "__", "_"), "_")
+}
