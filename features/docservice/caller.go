@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/google/uuid"
-
 	"portico.internal/platform/errs"
 	"portico.internal/platform/identity"
 )
@@ -18,12 +16,13 @@ type callerHeaders struct{}
 var _ identity.Authenticator = callerHeaders{}
 
 func (callerHeaders) Authenticate(r *http.Request) (*identity.Caller, error) {
-	id, ok := only(r, "X-User-Id")
-	if !ok || len(id) != 36 || uuid.Validate(id) != nil {
+	header, _ := only(r, "X-User-Id")
+	id := canonicalID(header)
+	if id == "" {
 		return nil, errs.New(errs.Unauthenticated, "")
 	}
 	admin, _ := only(r, "X-User-Is-Admin")
-	return &identity.Caller{ID: strings.ToLower(id), IsAdmin: admin == "true"}, nil
+	return &identity.Caller{ID: id, IsAdmin: admin == "true"}, nil
 }
 
 // only returns the value of a header that is there exactly once.

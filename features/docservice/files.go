@@ -85,7 +85,7 @@ func (s *fileStore) place(id string) error {
 // unplace moves a file back among the staged.
 func (s *fileStore) unplace(id string) error {
 	if err := os.Rename(s.path(id), s.stagingPath(id)); err != nil {
-		return err
+		return diskError(err)
 	}
 	return syncDir(filepath.Dir(s.stagingPath(id)))
 }
@@ -94,7 +94,7 @@ func (s *fileStore) unplace(id string) error {
 func (s *fileStore) remove(id string) error {
 	for _, path := range []string{s.stagingPath(id), s.path(id)} {
 		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
+			return diskError(err)
 		}
 	}
 	return nil
@@ -109,7 +109,10 @@ func (s *fileStore) open(id string) (*os.File, error) {
 	if errors.Is(err, os.ErrNotExist) { // it was moved between the two looks
 		f, err = os.Open(s.path(id))
 	}
-	return f, err
+	if err != nil {
+		return nil, diskError(err)
+	}
+	return f, nil
 }
 
 // staged lists the ids of staged files.
@@ -127,12 +130,12 @@ func (s *fileStore) staged() ([]string, error) {
 	return ids, nil
 }
 
-// diskError makes a full disk something that may pass.
+// diskError tells a full disk, which may pass, from all else that can be wrong with one.
 func diskError(err error) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return errs.Wrap(errs.Unavailable, "There is no room for the document", err)
 	}
-	return err
+	return errs.Wrap(errs.Internal, "", err)
 }
 
 // syncDir makes the names in a directory survive a power cut.

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/google/uuid"
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
 
@@ -21,6 +22,14 @@ const (
 
 // groupIDForm is what a group id may be. The gateway owns groups; here they are only compared.
 var groupIDForm = regexp.MustCompile(`^[0-9A-Za-z_-]{1,64}$`)
+
+// canonicalID is the one spelling of a UUID, and empty, which no id is, for what is none.
+func canonicalID(s string) string {
+	if len(s) != 36 || uuid.Validate(s) != nil {
+		return ""
+	}
+	return strings.ToLower(s)
+}
 
 // fold makes texts equal that a reader takes for the same.
 func fold(s string) string { return norm.NFKC.String(cases.Fold().String(norm.NFKC.String(s))) }

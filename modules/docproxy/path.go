@@ -52,11 +52,11 @@ func safeSegment(s string) bool {
 	return !strings.ContainsFunc(s, func(c rune) bool { return c == '/' || c == '\\' || c < ' ' || c == 0x7f })
 }
 
-// publicLocation maps the target of a service's redirect onto our paths. asked is the URL the service was called with.
-// It reports false for a target that has no place among them.
-func publicLocation(location string, asked *url.URL, base *url.URL) (string, bool) {
+// publicLocation maps the target of a service's redirect onto our paths. asked is the URL the service was called with,
+// below base. It reports false for a target that has no place among them.
+func publicLocation(location string, asked, base *url.URL) (string, bool) {
 	target, err := asked.Parse(location)
-	if err != nil || !strings.EqualFold(target.Host, base.Host) {
+	if err != nil || !sameHost(target, base) {
 		return "", false
 	}
 	rest, ok := strings.CutPrefix(target.EscapedPath(), base.EscapedPath()+servicePrefix)
@@ -74,4 +74,19 @@ func publicLocation(location string, asked *url.URL, base *url.URL) (string, boo
 		mapped += "#" + target.EscapedFragment()
 	}
 	return mapped, true
+}
+
+func sameHost(a, b *url.URL) bool {
+	return strings.EqualFold(a.Hostname(), b.Hostname()) && port(a) == port(b)
+}
+
+func port(u *url.URL) string {
+	switch p := u.Port(); {
+	case p != "":
+		return p
+	case u.Scheme == "https":
+		return "443"
+	default:
+		return "80"
+	}
 }

@@ -1,7 +1,6 @@
 package docproxy
 
 import (
-	"context"
 	"io"
 	"mime"
 	"net/http"
@@ -17,14 +16,14 @@ import (
 var buffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
 
 // writeHead sends status and headers of the service's reply, cleaned, and what protects our origin from its content.
-func writeHead(w http.ResponseWriter, reply *http.Response, asked, base *url.URL) {
+func writeHead(w http.ResponseWriter, reply *http.Response, base *url.URL) {
 	h := w.Header()
 	contentType := reply.Header["Content-Type"]
 	upstream.ReturnHeader(h, reply.Header)
 	h["Content-Type"] = contentType // nil keeps the server from guessing
 	for _, name := range []string{"Location", "Content-Location"} {
 		if given := h.Get(name); given != "" {
-			if mapped, ok := publicLocation(given, asked, base); ok {
+			if mapped, ok := publicLocation(given, reply.Request.URL, base); ok {
 				h.Set(name, mapped)
 			} else {
 				h.Del(name)
@@ -62,25 +61,25 @@ func inert(media string) bool {
 }
 
 // copyBody passes the body on as it comes, nothing waits in a buffer. An error means that the client has not got all of it.
-func copyBody(ctx context.Context, w http.ResponseWriter, reply *http.Response) error {
+func copyBody(w http.ResponseWriter, reply *http.Response) error {
 	control := http.NewResponseController(w)
 	buffer := buffers.Get().(*[32 << 10]byte)
 	defer buffers.Put(buffer)
 	if reply.ContentLength < 0 {
 		if err := control.Flush(); err != nil { // the first event may be long in coming
-			return left(ctx, err)
+			return left(err)
 		}
 	}
 	var armed time.Time
-	for {
+	for first := true; ; first = false {
 		n, err := reply.Body.Read(buffer[:])
+		if now := time.Now(); !first && now.Sub(armed) > time.Second { // the first buffer finds room in the socket
+			armed = now
+			_ = control.SetWriteDeadline(now.Add(stallTimeout))
+		}
 		if n > 0 {
-			if now := time.Now(); now.Sub(armed) > time.Second {
-				armed = now
-				_ = control.SetWriteDeadline(now.Add(stallTimeout))
-			}
 			if _, err := w.Write(buffer[:n]); err != nil {
-				return left(ctx, err)
+				return left(err)
 			}
 		}
 		switch {
@@ -90,10 +89,10 @@ func copyBody(ctx context.Context, w http.ResponseWriter, reply *http.Response) 
 			return err
 		case n < len(buffer):
 			if err := control.Flush(); err != nil {
-				return left(ctx, err)
+				return left(err)
 			}
 		}
 	}
 }
 
-func left(_ context.Context, err error) error { return errs.Wrap(errs.ClientClosed, "", err) }
+func left(err error) error { return errs.Wrap(errs.ClientClosed, "", err) }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"sync/atomic"
@@ -56,8 +57,10 @@ func (u *upload) Read(p []byte) (int, error) {
 		return n, err
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return n, errs.Wrap(errs.BadRequest, "The upload stalled", err)
-	default:
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, new(*net.OpError)):
 		return n, errs.Wrap(errs.ClientClosed, "", err)
+	default:
+		return n, errs.Wrap(errs.BadRequest, "There was an error parsing the body", err)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"runtime"
 	"strings"
 	"sync"
@@ -20,63 +19,69 @@ import (
 const Cost = 13
 
 const (
-	maxWaiting = 96               // calls that wait for a worker
-	maxWait    = 20 * time.Second // of one call, about the time that as many hashes take on two cores
+	maxWaiting = 128              // calls that wait for a worker
+	maxWait    = 30 * time.Second // of one call; two cores need about as long for so many
 	retryAfter = 5 * time.Second
+	maxCost    = 16 // of a stored hash; a higher one would keep a worker for minutes
 )
 
-// Hasher hashes passwords with bcrypt on a few workers of its own. They do not slow other requests: where the system
-// has thread priorities there is one worker to each core and all of them give way, and the Go scheduler has so many
-// more threads to run requests on; elsewhere there are fewer workers than cores. What finds all of them busy waits in
-// a short queue, in order. A Hasher must be closed.
+// Hasher hashes passwords with bcrypt on a few workers of its own. They do not slow other requests: where threads have
+// priorities there is a worker to each core and all of them give way, elsewhere there are fewer workers than cores;
+// GOMAXPROCS is raised by their number, so that requests always find a thread to run on. Calls that find all workers
+// busy wait in a short queue, in order. The workers start with the first call and end with Close.
 type Hasher struct {
 	cost    int
 	dummy   string
-	work    chan func() // unbuffered: who waits to send is the queue
+	work    chan func() // unbuffered: those who wait to send are the queue
 	waiting atomic.Int32
 	stop    chan struct{}
+	start   sync.Once
+	end     sync.Once
+	count   int
 	workers sync.WaitGroup
-	raised  int // how many threads the scheduler was given for the workers
 }
 
-// NewHasher starts the workers. It panics when bcrypt does not know the cost.
+// NewHasher makes a Hasher. It panics when bcrypt does not know the cost.
 func NewHasher(cost int) *Hasher {
 	if cost < bcrypt.MinCost || cost > bcrypt.MaxCost {
 		panic(fmt.Sprintf("bcrypt cost %d", cost))
 	}
-	h := &Hasher{
+	return &Hasher{
 		cost:  cost,
 		dummy: fmt.Sprintf("$2b$%02d$", cost) + strings.Repeat(".", 22+31),
 		work:  make(chan func()),
 		stop:  make(chan struct{}),
 	}
-	cores := runtime.NumCPU()
-	politely := make(chan bool)
-	for range cores {
-		h.workers.Go(func() { h.serve(politely) })
+}
+
+// Close ends the workers once they have finished what they are at. Calls that wait, and all later ones, fail with
+// errs.Unavailable.
+func (h *Hasher) Close() {
+	h.start.Do(func() {}) // none will start any more
+	h.end.Do(func() {
+		close(h.stop)
+		h.workers.Wait()
+		dismiss(h.count)
+	})
+}
+
+func (h *Hasher) begin() {
+	h.count = enlist()
+	for range h.count {
+		h.workers.Go(h.serve)
 	}
-	polite := 0
-	for range cores {
-		if <-politely {
-			polite++
-		}
-	}
-	if polite < cores {
-		slog.Warn("password hashing cannot lower its priority, it uses fewer cores instead", "cores", cores)
-	}
-	h.raised = polite
-	raiseProcs(polite)
-	// A worker that cannot give way is worse than none, but for the last one.
-	for range min(cores-polite, cores-1) {
-		h.work <- runtime.Goexit
-	}
-	return h
 }
 
 // serve is a worker: a goroutine with a thread of its own, which ends with it, as its priority cannot be raised again.
-func (h *Hasher) serve(politely chan<- bool) {
+func (h *Hasher) serve() {
 	runtime.LockOSThread()
-	politely <- giveWay() == nil
+	if isMainThread() { // the system shows its priority as that of the whole process: keep it away and let another do the work
+		h.workers.Go(h.serve)
+		<-h.stop
+		runtime.UnlockOSThread()
+		return
+	}
+	giveWay()
 	for {
 		select {
 		case do := <-h.work:
@@ -84,23 +89,6 @@ func (h *Hasher) serve(politely chan<- bool) {
 		case <-h.stop:
 			return
 		}
-	}
-}
-
-// Close ends the workers once they have finished what they are at. Calls that wait fail with errs.Unavailable.
-func (h *Hasher) Close() {
-	close(h.stop)
-	h.workers.Wait()
-	raiseProcs(-h.raised)
-}
-
-var procs sync.Mutex
-
-func raiseProcs(n int) {
-	procs.Lock()
-	defer procs.Unlock()
-	if n != 0 {
-		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + n)
 	}
 }
 
@@ -143,11 +131,12 @@ func isBcrypt(hash string) bool {
 		return false
 	}
 	cost, err := bcrypt.Cost([]byte(hash))
-	return err == nil && cost <= 2*Cost
+	return err == nil && cost <= maxCost
 }
 
 // run does f on a worker. It returns nil once f is done, else f may still be running and nobody may look at its results.
 func (h *Hasher) run(ctx context.Context, f func()) error {
+	h.start.Do(h.begin)
 	if h.waiting.Add(1) > maxWaiting {
 		h.waiting.Add(-1)
 		return busy(nil)

@@ -44,11 +44,13 @@ func Main(spec Spec) int {
 	// After the first signal the default is back, so that a second one ends a stop that takes too long.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
-	return Run(ctx, spec, Process{Args: os.Args[1:], Environ: os.Environ(), Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr})
+	self, _ := os.Executable()
+	return Run(ctx, spec, Process{Executable: self, Args: os.Args[1:], Environ: os.Environ(), Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr})
 }
 
 // Process is what a run of the program gets from outside.
 type Process struct {
+	Executable     string // what can be run again as this program; empty when there is nothing
 	Args           []string
 	Environ        []string
 	Stdin          io.Reader
@@ -98,6 +100,11 @@ func command(p *program) *cobra.Command {
 			fmt.Fprintln(cmd.OutOrStdout(), Version())
 		}},
 	)
+	for _, f := range p.Features {
+		if f.Command != nil {
+			root.AddCommand(f.Command)
+		}
+	}
 	for _, c := range module.Commands(p.Modules, p.runner) {
 		adopt(root, c)
 	}

@@ -46,7 +46,7 @@ func (g *gateway) startFeatures(ctx context.Context, list []feature.Feature) (*f
 
 func (f *features) start(ctx context.Context, g *gateway, ft feature.Feature) (config.Service, error) {
 	service := ft.Service
-	env := feature.Env{DataDir: filepath.Join(g.base.DataDir, service.ID), Logger: g.log.With("service", service.ID)}
+	env := feature.Env{DataDir: filepath.Join(g.base.DataDir, service.ID), Logger: g.log.With("service", service.ID), Executable: g.executable}
 	if url := g.base.Database.URL; !strings.HasPrefix(url, "sqlite:") {
 		env.DatabaseURL = url
 	}

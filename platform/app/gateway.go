@@ -33,6 +33,8 @@ type gateway struct {
 	db       *gorm.DB
 	services *upstream.Registry
 	metrics  *prometheus.Registry
+
+	executable string
 }
 
 // open loads the configuration, makes what is missing in the data directory, and opens the database.
@@ -41,7 +43,7 @@ func (p *program) open(ctx context.Context, modules []module.Module) (*gateway, 
 	if err != nil {
 		return nil, err
 	}
-	g := &gateway{base: base, assembly: assembly, metrics: prometheus.NewRegistry()}
+	g := &gateway{base: base, assembly: assembly, metrics: prometheus.NewRegistry(), executable: p.Executable}
 	g.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	g.log = logging.New(p.Stderr, base.Log.Level, base.Log.Format)
 	if g.plan, err = plan(p.Spec); err != nil {

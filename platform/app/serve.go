@@ -70,6 +70,7 @@ func (p *program) serve(ctx context.Context) error {
 	if err := graph.Start(ctx); err != nil {
 		return errors.Join(err, features.stop(ctx))
 	}
+	g.log.InfoContext(ctx, "listening", "public", address(doors.public), "internal", address(doors.internal), "version", Version())
 	fmt.Fprintf(p.Stdout, "Portico %s listens on http://%s and keeps its data in %s\n", Version(), doors.public.Addr(), g.base.DataDir)
 	context.AfterFunc(ctx, health.Stop)
 	err = g.answer(ctx, doors, public, internal)
@@ -105,6 +106,13 @@ func (g *gateway) doors() (*doors, error) {
 		}
 	}
 	return d, nil
+}
+
+func address(l net.Listener) string {
+	if l == nil {
+		return "off"
+	}
+	return l.Addr().String()
 }
 
 func (d *doors) close() {

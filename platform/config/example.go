@@ -10,6 +10,7 @@ import (
 
 // Example returns a configuration file that documents every setting: what it is for, its variable, its bounds, and its
 // default on a line that is commented out. Used as it is, the file changes nothing. Targets are set to their defaults.
+// A setting without a doc tag is a programming error and panics.
 func Example(sections ...Section) string {
 	root := newGroup()
 	for _, section := range sections {
@@ -41,6 +42,9 @@ func (g *group) example(out *strings.Builder, indent string) {
 
 // document writes what the setting is for, where else it is set, and what it takes.
 func (s *setting) document(out *strings.Builder, lead string) {
+	if s.doc == "" {
+		panic(fmt.Sprintf("config: %s of %v has no doc tag", s.path, s.owner))
+	}
 	fmt.Fprintf(out, "%s%s\n", lead, s.doc)
 	var facts []string
 	if s.env != "" {

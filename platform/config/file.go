@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"reflect"
 	"strconv"
 	"strings"
@@ -26,13 +25,13 @@ func (l *loader) readFile(path string) {
 		l.add("", "--config / "+pathVariable, "cannot read %s: %v; name a readable YAML file", printable(path), reason(err))
 		return
 	}
+	l.file = printable(path)
 	top, err := parseYAML(content)
 	var syntax *syntaxError
 	if errors.As(err, &syntax) {
-		l.add("", fmt.Sprintf("%s line %d", printable(path), syntax.line), "%s", syntax.text)
+		l.add("", l.at(syntax.line), "%s", syntax.text)
 		return
 	}
-	l.file = printable(filepath.Base(path))
 	l.mapping(l.root, top)
 }
 

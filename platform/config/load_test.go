@@ -3,7 +3,6 @@ package config_test
 import (
 	"net/netip"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -20,9 +19,8 @@ func load(t *testing.T, yaml string, environ []string, sections ...config.Sectio
 	if yaml == "" {
 		return config.Load("", environ, sections...)
 	}
-	file := filepath.Join(t.TempDir(), "portico.yaml")
-	require.NoError(t, os.WriteFile(file, []byte(yaml), 0o600))
-	return config.Load(file, environ, sections...)
+	require.NoError(t, os.WriteFile("portico.yaml", []byte(yaml), 0o600))
+	return config.Load("portico.yaml", environ, sections...)
 }
 
 func base(t *testing.T, yaml string, environ ...string) config.Base {
@@ -39,6 +37,19 @@ func defaults() config.Base {
 		HTTP:     config.HTTP{ShutdownGrace: 30 * time.Second},
 		Log:      config.Log{Level: "info"},
 	}
+}
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "config")
+	if err == nil {
+		err = os.Chdir(dir)
+	}
+	if err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
 }
 
 var samePrefix = cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })

@@ -90,15 +90,17 @@ func tabLine(content []byte) int {
 	return 0
 }
 
+const invalidYAML = "is not valid YAML; look at its quotes, brackets and indentation"
+
 // describe keeps the place and the kind of an error. Messages of the parser that quote the file stay out.
 func describe(err error) error {
 	var syntax *yaml.SyntaxError
 	if !errors.As(err, &syntax) || syntax.Token == nil {
-		return &syntaxError{1, "is not valid YAML"}
+		return &syntaxError{1, invalidYAML}
 	}
-	text := "is not valid YAML"
+	text := invalidYAML
 	if message := syntax.Message; !strings.ContainsAny(message, "\"`'\n\t") {
-		text += ": " + message
+		text = "is not valid YAML: " + message
 	}
 	return &syntaxError{syntax.Token.Position.Line, text}
 }

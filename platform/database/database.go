@@ -8,11 +8,15 @@ package database
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"strings"
+	"syscall"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"golang.org/x/sync/semaphore"
 	"gorm.io/gorm"
 )
@@ -54,7 +58,11 @@ func Open(ctx context.Context, c Config) (*gorm.DB, error) {
 	}
 	db, err := open(ctx, src, c)
 	if err != nil {
-		return nil, fmt.Errorf("%s: cannot open %s: %s", c.Setting, src.name, src.oneLine(err))
+		name := src.name
+		if transient(err) {
+			name += " within " + c.ConnectTimeout.String()
+		}
+		return nil, fmt.Errorf("%s: cannot open %s: %s", c.Setting, name, src.cause(err))
 	}
 	return db, nil
 }
@@ -112,7 +120,7 @@ func reach(ctx context.Context, pool *sql.DB, limit time.Duration) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("gave up after %s: %w", limit, last)
+			return last
 		case <-time.After(pause):
 		}
 	}
@@ -130,9 +138,28 @@ func Close(db *gorm.DB) error {
 	return pool.Close()
 }
 
-// oneLine tells the cause without line breaks and without the password, wherever a driver might have put it.
-func (s source) oneLine(err error) string {
-	text := strings.Join(strings.Fields(err.Error()), " ")
+// cause tells why a connection failed, without line breaks and without the password.
+func (s source) cause(err error) string {
+	var (
+		server *pgconn.PgError
+		lookup *net.DNSError
+		system syscall.Errno
+	)
+	switch {
+	case errors.As(err, &server):
+		return s.oneLine(server.Message)
+	case errors.As(err, &lookup):
+		return s.oneLine(lookup.Err)
+	case errors.As(err, &system):
+		return system.Error()
+	case errors.Is(err, context.DeadlineExceeded):
+		return "no answer"
+	}
+	return s.oneLine(err.Error())
+}
+
+func (s source) oneLine(text string) string {
+	text = strings.Join(strings.Fields(text), " ")
 	if s.password != "" {
 		text = strings.ReplaceAll(text, s.password, "***")
 	}

@@ -1,6 +1,7 @@
 package database_test
 
 import (
+	"fmt"
 	"net"
 	"net/url"
 	"strconv"
@@ -57,7 +58,7 @@ func newRelay(t *testing.T, server string) *relay {
 
 func pgxAddress(config *pgx.ConnConfig) (network, address string) {
 	if config.Host[0] == '/' {
-		return "unix", config.Host + "/.s.PGSQL.5432"
+		return "unix", fmt.Sprintf("%s/.s.PGSQL.%d", config.Host, config.Port)
 	}
 	return "tcp", net.JoinHostPort(config.Host, strconv.Itoa(int(config.Port)))
 }

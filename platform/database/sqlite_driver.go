@@ -10,9 +10,9 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// The driver is wrapped for two reasons. Times are kept as text with their zone, so they are written and read as UTC
-// here: only then do they sort, compare and round-trip as in PostgreSQL. And a context that ends just before a
-// statement starts makes the driver skip it and report success.
+// The driver is wrapped for two reasons. It keeps times as text with their zone: only those written as UTC sort, compare
+// and come back as in PostgreSQL. And a context that ends just before a statement starts makes it skip the statement and
+// report success.
 
 type sqliteConnector struct{ dsn string }
 
@@ -55,7 +55,7 @@ func (c *sqliteConn) QueryContext(ctx context.Context, query string, args []driv
 	if err != nil {
 		return nil, stopped(ctx, err)
 	}
-	return &sqliteRows{rows.(innerRows)}, nil
+	return rows, nil
 }
 
 // stopped reports the end of the context in place of the interrupt it caused, and where the driver kept silent.
@@ -75,28 +75,6 @@ func inUTC(args []driver.NamedValue) []driver.NamedValue {
 		}
 	}
 	return args
-}
-
-type innerRows interface {
-	driver.RowsColumnTypeDatabaseTypeName
-	driver.RowsColumnTypeLength
-	driver.RowsColumnTypeNullable
-	driver.RowsColumnTypePrecisionScale
-	driver.RowsColumnTypeScanType
-}
-
-type sqliteRows struct{ innerRows }
-
-func (r *sqliteRows) Next(dest []driver.Value) error {
-	if err := r.innerRows.Next(dest); err != nil {
-		return err
-	}
-	for i := range dest {
-		if t, ok := dest[i].(time.Time); ok {
-			dest[i] = t.UTC()
-		}
-	}
-	return nil
 }
 
 // sqliteStmt is the text of a statement: the driver compiles it at each use, prepared or not.

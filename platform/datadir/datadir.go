@@ -42,7 +42,8 @@ func Open(path string) (string, error) {
 // create returns: durable, readable by this account alone, and never replaced afterwards. Of several processes that
 // make it at once one wins, and all return the winner's content.
 //
-// A file that others may read, an empty one, and anything that is not a regular file are errors that tell the remedy.
+// A file that everybody may read, an empty one, and anything that is not a regular file are errors that tell the remedy.
+// One that only its group may read is made private again: orchestrators open volumes to a group each time they mount them.
 func File(dir, name string, create func() ([]byte, error)) ([]byte, error) {
 	if name == "" || name != filepath.Base(name) || strings.HasPrefix(name, ".") {
 		return nil, fmt.Errorf("data_dir: %q is not a file name", name)

@@ -2,8 +2,8 @@ package datadir
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 )
@@ -15,27 +15,26 @@ const tempPattern = ".tmp-*"
 const maxSize = 1 << 20
 
 func read(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if os.IsNotExist(err) {
+	// Asked before the file is opened: opening a pipe would wait for its other end.
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Lstat(path); err == nil {
+			return nil, fmt.Errorf("data_dir: %s is a link to nothing; mend or remove it", path)
+		}
 		return nil, fs.ErrNotExist
 	}
-	if err != nil {
-		return nil, fmt.Errorf("data_dir: cannot read %s: %w", path, reason(err))
-	}
-	defer f.Close()
-	info, err := f.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("data_dir: cannot read %s: %w", path, reason(err))
 	}
 	switch {
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("data_dir: %s is not a regular file; move it away", path)
-	case info.Mode().Perm()&0o077 != 0:
+	case info.Mode().Perm()&0o007 != 0 || info.Mode().Perm()&0o070 != 0 && os.Chmod(path, 0o600) != nil:
 		return nil, fmt.Errorf("data_dir: others may read or change %s; run: chmod 600 %s", path, path)
 	case info.Size() > maxSize:
 		return nil, fmt.Errorf("data_dir: %s is larger than 1 MiB, which nothing kept there is; move it away", path)
 	}
-	content, err := io.ReadAll(io.LimitReader(f, maxSize))
+	content, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("data_dir: cannot read %s: %w", path, reason(err))
 	}

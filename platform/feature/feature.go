@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net/http"
 
+	"github.com/spf13/cobra"
+
 	"portico.internal/platform/config"
 )
 
@@ -14,6 +16,10 @@ import (
 type Feature struct {
 	Service config.Service // how the gateway lists it; its URL is found at the start
 	Start   func(context.Context, Env) (Running, error)
+
+	// Command is a hidden command of the program that runs the feature, for work that is better done in a process of
+	// its own. Nil: none.
+	Command *cobra.Command
 }
 
 // Env is what a feature is given.
@@ -21,6 +27,9 @@ type Env struct {
 	DataDir     string // its own folder, which it makes
 	DatabaseURL string // empty: SQLite in DataDir
 	Logger      *slog.Logger
+
+	// Executable is the program that has the feature's Command, empty where there is no such program (in a test).
+	Executable string
 }
 
 // Running is a started feature.

@@ -52,7 +52,7 @@ func tidy(statement string) string {
 			out.WriteRune(c)
 		}
 	}
-	return strings.ReplaceAll(out.String(), "\n  ", "\n ")
+	return strings.NewReplacer("\n  ", "\n ", " \n)", "\n)").Replace(out.String())
 }
 
 const postgresTables = `

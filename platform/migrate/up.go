@@ -130,9 +130,9 @@ func (p *Plan) AtHead(ctx context.Context, db *gorm.DB) error {
 	case err != nil:
 		return err
 	case len(found.adoptable) > 0:
-		return errors.New("the database was made by Alembic and is not taken over yet; run the command migrate")
+		return errors.New("the database was made by Alembic and is not taken over yet")
 	case len(found.pending) > 0:
-		return fmt.Errorf("the database lacks %d migrations, first %s; run the command migrate", len(found.pending), found.pending[0])
+		return fmt.Errorf("the database lacks %d migrations, first %s", len(found.pending), found.pending[0])
 	}
 	return nil
 }

@@ -102,7 +102,7 @@ func jsonIssue(body []byte, err error) errs.Issue {
 	msg, pos, ok := pythonJSONError(body)
 	if !ok { // Python would have taken it; we do not
 		var syntax *jsontext.SyntacticError
-		msg = "Invalid value"
+		msg = "Expecting value" // NaN and Infinity
 		if errors.As(err, &syntax) {
 			pos = int(syntax.ByteOffset)
 		}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 
@@ -27,8 +28,8 @@ func (s *Site) dispatch(e *endpoint) gin.HandlerFunc {
 		}
 		for _, param := range c.Params {
 			value := strings.TrimPrefix(param.Value, "/")
-			if strings.IndexByte(value, 0) >= 0 && e.methods[r.Method].in != nil {
-				s.fail(x, r, errs.New(errs.NotFound, "")) // no database takes NUL for an id
+			if e.methods[r.Method].in != nil && (strings.IndexByte(value, 0) >= 0 || !utf8.ValidString(value)) {
+				s.fail(x, r, errs.New(errs.NotFound, "")) // no database takes it for an id
 				return
 			}
 			r.SetPathValue(param.Key, value)

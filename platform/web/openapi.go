@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -20,7 +21,7 @@ func newRegistry() huma.Registry {
 		}
 		name := huma.DefaultSchemaNamer(t, hint)
 		pkg := t.PkgPath()[strings.LastIndex(t.PkgPath(), "/")+1:]
-		if t.Name() == "" || !unicode.IsLower([]rune(t.Name())[0]) {
+		if t.Name() == "" || pkg == "" || !unicode.IsLower([]rune(t.Name())[0]) {
 			return name
 		}
 		return strings.ToUpper(pkg[:1]) + pkg[1:] + name
@@ -68,17 +69,21 @@ func (s *Site) describe() *huma.OpenAPI {
 		}
 	}
 	for _, schema := range s.registry.Map() {
-		schema.AdditionalProperties = openProperties(schema)
+		finish(schema)
 	}
 	return doc
 }
 
-// openProperties says that unknown fields are ignored, which is what an absent keyword means.
-func openProperties(s *huma.Schema) any {
-	if s.AdditionalProperties == false {
-		return nil
+// finish says in the document what the Go types leave open.
+func finish(object *huma.Schema) {
+	if object.AdditionalProperties == false {
+		object.AdditionalProperties = nil // unknown fields are ignored
 	}
-	return s.AdditionalProperties
+	for _, p := range object.Properties {
+		if p.Nullable && len(p.Enum) > 0 {
+			p.Enum = append(slices.Clone(p.Enum), nil)
+		}
+	}
 }
 
 func slot(item *huma.PathItem, method string) **huma.Operation {
@@ -130,8 +135,8 @@ func (s *Site) success(op *huma.Operation, p *plan) *huma.Response {
 		return ok
 	}
 	body := p.out
-	if f, has := p.out.FieldByName("Body"); body.Kind() == reflect.Struct && has {
-		body = f.Type
+	if p.reply.body != nil {
+		body = p.out.FieldByIndex(p.reply.body).Type
 	}
 	ok.Content = map[string]*huma.MediaType{"application/json": {Schema: s.registry.Schema(body, true, op.OperationID)}}
 	for _, h := range p.reply.headers {

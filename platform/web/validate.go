@@ -40,12 +40,12 @@ func compile(reg huma.Registry, t reflect.Type, fs *huma.Schema) *validator {
 	if o, ok := reflect.Zero(t).Interface().(optional); ok {
 		return compile(reg, o.valueType(), fs)
 	}
-	v := &validator{schema: fs, secret: fs.WriteOnly || fs.Format == "password"}
+	own := *fs // the document's schema is finished later
 	if fs.Ref != "" {
-		resolved := *reg.SchemaFromRef(fs.Ref)
-		resolved.Nullable = fs.Nullable
-		v.schema = &resolved
+		own = *reg.SchemaFromRef(fs.Ref)
+		own.Nullable = fs.Nullable
 	}
+	v := &validator{schema: &own, secret: fs.WriteOnly || fs.Format == "password"}
 	if v.schema.Pattern != "" {
 		v.pattern = regexp.MustCompile(v.schema.Pattern)
 	}

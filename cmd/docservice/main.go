@@ -1,0 +1,90 @@
+// Command docservice is the reference feature service as a process of its own.
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"portico.internal/features/docservice"
+	"portico.internal/platform/logging"
+	"portico.internal/platform/web"
+)
+
+const help = `Keeps documents for Portico and believes the identity headers of whoever calls:
+let nobody but the gateway reach it.
+
+The environment: DOCSERVICE_LISTEN and DOCSERVICE_DATA_DIR stand for the flags of
+these names; DATABASE_URL names the database, which may be the gateway's
+(postgres://...; SQLite in the data directory when empty).`
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+func run(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	root := command()
+	root.SetArgs(args)
+	if err := root.ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "docservice:", err)
+		return 1
+	}
+	return 0
+}
+
+func command() *cobra.Command {
+	var listen string
+	var grace time.Duration
+	var config docservice.Config
+	root := &cobra.Command{
+		Use: "docservice", Short: "Portico's reference document service", Long: help, Args: cobra.NoArgs,
+		SilenceUsage: true, SilenceErrors: true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			config.DatabaseURL = os.Getenv("DATABASE_URL") // never a flag: it holds a password
+			config.Logger = logging.New(os.Stderr, "", "")
+			return serve(cmd.Context(), listen, grace, config)
+		},
+	}
+	flags := root.Flags()
+	flags.StringVar(&listen, "listen", cmp.Or(os.Getenv("DOCSERVICE_LISTEN"), "127.0.0.1:8001"), "address to listen on")
+	flags.StringVar(&config.DataDir, "data-dir", cmp.Or(os.Getenv("DOCSERVICE_DATA_DIR"), "./data/documents"), "where documents are kept")
+	flags.DurationVar(&grace, "shutdown-grace", 30*time.Second, "how long requests in flight may take to end")
+	root.AddCommand(&cobra.Command{
+		Use: "inspect", Hidden: true, Args: cobra.NoArgs,
+		Run: func(*cobra.Command, []string) { os.Exit(docservice.InspectStdin()) },
+	})
+	root.CompletionOptions.DisableDefaultCmd = true
+	return root
+}
+
+// serve answers until ctx ends.
+func serve(ctx context.Context, listen string, grace time.Duration, config docservice.Config) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	config.Inspector = []string{self, "inspect"}
+	listener, err := net.Listen("tcp", listen)
+	if err != nil {
+		return fmt.Errorf("--listen (DOCSERVICE_LISTEN): %w", err)
+	}
+	defer listener.Close()
+	service, err := docservice.New(ctx, config)
+	if err != nil {
+		return err
+	}
+	config.Logger.Info("listening", slog.String("address", listener.Addr().String()))
+	err = web.Serve(ctx, listener, service.Handler(), grace, config.Logger)
+	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
+	return errors.Join(err, service.Close(deadline))
+}

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestMain lets the test binary be the program.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && !strings.HasPrefix(os.Args[1], "-test.") {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+const (
+	user  = "a0000000-0000-4000-8000-000000000001"
+	onePi = "%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Count 1/Kids[3 0 R]>>endobj\n" +
+		"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>endobj\ntrailer<</Size 4/Root 1 0 R>>\n%%EOF\n" // one page, no table
+)
+
+func program(t *testing.T, args ...string) *exec.Cmd {
+	self, err := os.Executable()
+	require.NoError(t, err)
+	cmd := exec.CommandContext(t.Context(), self, args...)
+	cmd.Env = append(os.Environ(), "DATABASE_URL=")
+	return cmd
+}
+
+var listening = regexp.MustCompile(`address"?[=:]"?(127\.0\.0\.1:\d+)`)
+
+// launch starts the service and returns its address once it listens.
+func launch(t *testing.T, dir string) (*exec.Cmd, string) {
+	cmd := program(t, "serve-nothing")
+	cmd.Args = append(cmd.Args[:1], "--listen=127.0.0.1:0", "--data-dir="+dir)
+	stderr, err := cmd.StderrPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	lines := bufio.NewScanner(stderr)
+	for lines.Scan() {
+		if found := listening.FindStringSubmatch(lines.Text()); found != nil {
+			go func() { _, _ = io.Copy(io.Discard, stderr) }()
+			return cmd, "http://" + found[1]
+		}
+	}
+	t.Fatal("the service has not started")
+	return nil, ""
+}
+
+func send(t *testing.T, method, url, kind string, body io.Reader) (int, []byte) {
+	r, err := http.NewRequestWithContext(t.Context(), method, url, body)
+	require.NoError(t, err)
+	r.Header.Set("x-user-id", user)
+	r.Header.Set("Content-Type", kind)
+	res, err := http.DefaultClient.Do(r)
+	require.NoError(t, err)
+	defer res.Body.Close()
+	answer, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	return res.StatusCode, answer
+}
+
+func upload(t *testing.T, address string) (id string) {
+	var body bytes.Buffer
+	w := multipart.NewWriter(&body)
+	file, err := w.CreateFormFile("file", "a.pdf")
+	require.NoError(t, err)
+	_, err = io.WriteString(file, onePi)
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	status, answer := send(t, "POST", address+"/documents", w.FormDataContentType(), &body)
+	require.Equal(t, 202, status, string(answer))
+	var d struct{ ID string }
+	require.NoError(t, json.Unmarshal(answer, &d))
+	return d.ID
+}
+
+// What was acknowledged survives a kill at any moment, and is read in the end.
+func TestKilled(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "new", "data")
+	var ids []string
+	for range 4 {
+		cmd, address := launch(t, dir)
+		ids = append(ids, upload(t, address))
+		require.NoError(t, cmd.Process.Kill())
+		_ = cmd.Wait()
+	}
+	_, address := launch(t, dir)
+	for _, id := range ids {
+		status, content := send(t, "GET", address+"/documents/"+id+"/content", "", nil)
+		require.Equal(t, 200, status)
+		require.Equal(t, onePi, string(content))
+		require.Eventually(t, func() bool {
+			_, answer := send(t, "GET", address+"/documents/"+id, "", nil)
+			return strings.Contains(string(answer), `"status":"ready","pages":1,`)
+		}, 30*time.Second, 5*time.Millisecond)
+	}
+	left, err := os.ReadDir(filepath.Join(dir, "files", "staging"))
+	require.NoError(t, err)
+	require.Empty(t, left)
+}
+
+// Asked to stop, the service lets an upload that is under way end.
+func TestStopped(t *testing.T) {
+	dir := t.TempDir()
+	cmd, address := launch(t, dir)
+	reader, writer := io.Pipe()
+	form := multipart.NewWriter(writer)
+	go func() {
+		file, _ := form.CreateFormFile("file", "a.pdf")
+		_, _ = io.WriteString(file, onePi+strings.Repeat(" ", 1<<20))
+		for { // until it has been told to stop, and does not take new ones any more
+			_ = cmd.Process.Signal(syscall.SIGTERM)
+			res, err := http.Get(address + "/health")
+			if err != nil {
+				break
+			}
+			res.Body.Close()
+		}
+		form.Close()
+		writer.Close()
+	}()
+	status, answer := send(t, "POST", address+"/documents", form.FormDataContentType(), reader)
+	require.Equal(t, 202, status, string(answer))
+	require.NoError(t, cmd.Wait(), "exit 0")
+}
+
+func TestRefusesToStart(t *testing.T) {
+	_, address := launch(t, t.TempDir())
+	for name, args := range map[string][]string{
+		"--listen":        {"--listen=" + strings.TrimPrefix(address, "http://"), "--data-dir=" + t.TempDir()},
+		"data directory":  {"--listen=127.0.0.1:0", "--data-dir=/dev/null/x"},
+		"unknown flag":    {"--nonsense"},
+		"unknown command": {"nonsense"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out, err := program(t, args...).CombinedOutput()
+			var exit *exec.ExitError
+			require.ErrorAs(t, err, &exit)
+			require.Equal(t, 1, exit.ExitCode())
+			require.Contains(t, string(out), name)
+			require.Equal(t, 1, strings.Count(string(out), "\n"), "one line: %s", out)
+		})
+	}
+}
+
+func TestHelp(t *testing.T) {
+	out, err := program(t, "--help").CombinedOutput()
+	require.NoError(t, err)
+	for _, word := range []string{"--listen", "127.0.0.1:8001", "--data-dir", "DATABASE_URL", "DOCSERVICE_LISTEN"} {
+		require.Contains(t, string(out), word)
+	}
+	require.NotContains(t, string(out), "inspect")
+}

@@ -1,0 +1,29 @@
+package docservice
+
+import (
+	"context"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"portico.internal/platform/config"
+	"portico.internal/platform/feature"
+)
+
+// Feature is the service inside of a gateway.
+var Feature = feature.Feature{
+	Service: config.Service{ID: "doc-service", Name: "Documents", HealthPath: "/health"},
+	Start: func(ctx context.Context, env feature.Env) (feature.Running, error) {
+		c := Config{DataDir: env.DataDir, DatabaseURL: env.DatabaseURL, Logger: env.Logger}
+		if env.Executable != "" {
+			c.Inspector = []string{env.Executable, inspectCommand.Name()}
+		}
+		return New(ctx, c)
+	},
+	Command: inspectCommand,
+}
+
+var inspectCommand = &cobra.Command{
+	Use: "docservice-inspect", Short: "Read a PDF from standard input", Hidden: true, Args: cobra.NoArgs,
+	Run: func(*cobra.Command, []string) { os.Exit(InspectStdin()) },
+}

@@ -1,0 +1,90 @@
+package docservice
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// What a crash leaves between row and file is put right by the next start: the file of a document goes into its
+// place, that of none is removed, and what is in its place is never touched.
+func TestStartSettles(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		kept, moved := f.add(ann, "a.pdf", pdfOf(1, "")), f.add(ann, "b.pdf", pdfOf(2, ""))
+		require.NoError(t, f.files.unplace(moved.ID))
+		f.call(ann, "GET", "/documents/"+moved.ID+"/content", "").is(200)
+		f.close()
+		staging := filepath.Join(f.files.root, "staging")
+		require.NoError(t, os.WriteFile(filepath.Join(staging, "00000000-0000-4000-8000-000000000000.pdf"), []byte("half"), 0o600))
+		stranger := filepath.Join(f.files.root, "00", "00000000-0000-4000-8000-000000000001.pdf")
+		require.NoError(t, os.MkdirAll(filepath.Dir(stranger), 0o700))
+		require.NoError(t, os.WriteFile(stranger, []byte("x"), 0o600))
+		f.open()
+		require.Equal(t, map[string]int64{kept.ID + ".pdf": kept.Size, moved.ID + ".pdf": moved.Size, filepath.Base(stranger): 1}, f.content())
+		left, err := os.ReadDir(staging)
+		require.NoError(t, err)
+		require.Empty(t, left)
+		f.call(ann, "GET", "/documents/"+moved.ID+"/content", "").is(200)
+	})
+}
+
+// With the database gone, a deletion fails and loses nothing.
+func TestDeleteWithoutDatabase(t *testing.T) {
+	f := start(t, Config{})
+	d := f.add(ann, "a.pdf", pdfOf(1, ""))
+	pool, err := f.db.DB()
+	require.NoError(t, err)
+	require.NoError(t, pool.Close())
+	require.GreaterOrEqual(t, f.call(ann, "DELETE", "/documents/"+d.ID, "").status, 500)
+	require.GreaterOrEqual(t, f.call(nobody, "GET", "/health", "").status, 500)
+	require.GreaterOrEqual(t, f.post(ann, [3]string{"file", "b.pdf", string(pdfOf(1, ""))}).status, 500)
+	f.close()
+	f.open()
+	require.Equal(t, map[string]int64{d.ID + ".pdf": d.Size}, f.content())
+	f.call(ann, "GET", "/documents/"+d.ID+"/content", "").is(200)
+}
+
+func TestOneProcessForADirectory(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no advisory locks")
+	}
+	f := start(t, Config{})
+	_, err := New(t.Context(), f.config)
+	require.ErrorIs(t, err, errDirInUse)
+	f.close()
+	f.open()
+}
+
+func TestFilesArePrivate(t *testing.T) {
+	f := start(t, Config{})
+	f.add(ann, "a.pdf", pdfOf(1, ""))
+	require.NoError(t, filepath.WalkDir(filepath.Join(f.config.DataDir), func(path string, e os.DirEntry, err error) error {
+		require.NoError(t, err)
+		info, err := e.Info()
+		require.NoError(t, err)
+		if path != f.config.DataDir { // made by the test
+			require.Zero(t, info.Mode().Perm()&0o077, path)
+		}
+		return nil
+	}))
+	require.FileExists(t, filepath.Join(f.config.DataDir, "documents.db"))
+}
+
+func TestNewFails(t *testing.T) {
+	_, err := New(t.Context(), Config{})
+	require.ErrorContains(t, err, "data directory")
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	_, err = New(t.Context(), Config{DataDir: file})
+	require.ErrorContains(t, err, file)
+	_, err = New(t.Context(), Config{DataDir: dir, DatabaseURL: "mysql://u:hunter2@x/y"})
+	require.ErrorContains(t, err, "DATABASE_URL")
+	require.NotContains(t, err.Error(), "hunter2")
+	f := start(t, Config{DataDir: dir}) // what failed holds nothing
+	require.Eventually(t, func() bool { return f.call(nobody, "GET", "/health", "").status == 200 }, 10*time.Second, time.Millisecond)
+}

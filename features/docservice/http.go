@@ -1,0 +1,137 @@
+package docservice
+
+import (
+	"context"
+	"mime"
+	"net/http"
+	"time"
+
+	"portico.internal/platform/database"
+	"portico.internal/platform/web"
+)
+
+func (s *Service) routes() []web.Route {
+	return []web.Route{
+		web.Get("/health", web.Public, s.serveHealth, web.Summary("The service works, its database included")),
+
+		web.Raw(http.MethodPost, "/documents", web.User, s.upload, web.Status(http.StatusAccepted), web.Summary("Upload a PDF")),
+		web.Get("/documents", web.User, s.serveList, web.Summary("Documents the caller may see, newest first")),
+		web.Get("/documents/{id}", web.User, s.serveDocument, web.Summary("One document")),
+		web.Get("/documents/{id}/status", web.User, s.serveStatus, web.Summary("How far reading the document has come")),
+		web.Raw(http.MethodGet, "/documents/{id}/content", web.User, s.serveContent, web.Summary("The PDF, or ranges of it")),
+		web.Raw(http.MethodHead, "/documents/{id}/content", web.User, s.serveContent, web.Summary("The headers of the PDF")),
+		web.Patch("/documents/{id}", web.User, s.patchDocument, web.Summary("Change title and shared groups")),
+		web.Delete("/documents/{id}", web.User, s.deleteDocument, web.Summary("Delete a document")),
+
+		web.Get("/documents/categories", web.User, s.serveCategories, web.Summary("All categories by name")),
+		web.Post("/documents/categories", web.Admin, s.postCategory, web.Status(http.StatusCreated), web.Summary("Make a category")),
+		web.Patch("/documents/categories/{id}", web.Admin, s.patchCategory, web.Summary("Change a category")),
+		web.Delete("/documents/categories/{id}", web.Admin, s.dropCategory, web.Summary("Delete a category; its documents stay")),
+
+		web.Get("/documents/{id}/categories", web.User, s.serveAssignments, web.Summary("The categories of a document")),
+		web.Put("/documents/{id}/categories", web.User, s.putAssignments, web.Summary("Set the categories of a document")),
+		web.Post("/documents/{id}/categories/{category_id}", web.User, s.postAssignment, web.Status(http.StatusCreated), web.Summary("Put a document into a category")),
+		web.Delete("/documents/{id}/categories/{category_id}", web.User, s.dropAssignment, web.Summary("Take a document out of a category")),
+	}
+}
+
+type health struct {
+	Status string `json:"status"`
+}
+
+func (s *Service) serveHealth(ctx context.Context, _ *web.None) (*health, error) {
+	err := s.db.WithContext(database.Patience(ctx, 2*time.Second)).Exec("SELECT 1").Error
+	return &health{"ok"}, err
+}
+
+type listIn struct {
+	Text     string `query:"q" maxLength:"255" doc:"Part of the title or the file name, case ignored"`
+	Category string `query:"category" maxLength:"64"`
+	Limit    int    `query:"limit" minimum:"1" maximum:"1000"`
+	Offset   int    `query:"offset" minimum:"0"`
+}
+
+type listOut struct {
+	Total int64 `header:"X-Total-Count"`
+	Body  []Document
+}
+
+func (s *Service) serveList(ctx context.Context, in *listIn) (*listOut, error) {
+	var filters []scope
+	if in.Text != "" {
+		filters = append(filters, withText(in.Text))
+	}
+	if in.Category != "" {
+		filters = append(filters, inCategory(in.Category))
+	}
+	rows, total, err := s.list(ctx, callerFrom(ctx), in.Limit, in.Offset, filters...)
+	if err != nil {
+		return nil, err
+	}
+	out := &listOut{Total: total, Body: make([]Document, len(rows))}
+	for i := range rows {
+		out.Body[i] = *documentOut(&rows[i])
+	}
+	return out, nil
+}
+
+type documentIn struct {
+	ID string `path:"id"`
+}
+
+func (s *Service) serveDocument(ctx context.Context, in *documentIn) (*Document, error) {
+	l, err := s.get(ctx, callerFrom(ctx), in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return documentOut(l), nil
+}
+
+func (s *Service) serveStatus(ctx context.Context, in *documentIn) (*DocumentStatus, error) {
+	l, err := s.get(ctx, callerFrom(ctx), in.ID)
+	if err != nil {
+		return nil, err
+	}
+	d := l.Document
+	return &DocumentStatus{ID: d.ID, Status: d.Status, Pages: d.Pages, Error: d.Error, UpdatedAt: d.UpdatedAt}, nil
+}
+
+func (s *Service) serveContent(w http.ResponseWriter, r *http.Request) error {
+	l, err := s.get(r.Context(), callerFrom(r.Context()), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	file, err := s.files.open(l.Document.ID)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	h := w.Header()
+	h.Set("Content-Type", contentType)
+	h.Set("Content-Disposition", mime.FormatMediaType("inline", map[string]string{"filename": l.Document.Filename}))
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "private, no-cache") // ask again each time: sharing may have ended
+	h.Set("ETag", `"`+l.Document.SHA256+`"`)
+	http.ServeContent(w, r, "", l.Document.CreatedAt, file)
+	return nil
+}
+
+type patchDocumentIn struct {
+	documentIn
+	Body DocumentUpdate
+}
+
+func (s *Service) patchDocument(ctx context.Context, in *patchDocumentIn) (*Document, error) {
+	var groups []string
+	if in.Body.SharedGroupIDs.Set {
+		groups = in.Body.SharedGroupIDs.Value
+	}
+	if err := s.update(ctx, callerFrom(ctx), in.ID, in.Body.Title.Pointer(), groups); err != nil {
+		return nil, err
+	}
+	return s.serveDocument(ctx, &in.documentIn)
+}
+
+func (s *Service) deleteDocument(ctx context.Context, in *documentIn) (*web.None, error) {
+	return nil, s.remove(ctx, callerFrom(ctx), in.ID)
+}

@@ -1,0 +1,61 @@
+package users
+
+import (
+	"unicode/utf8"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"portico.internal/platform/errs"
+	"portico.internal/platform/sanitize"
+	"portico.internal/platform/web"
+)
+
+// UserOut is an account as its owner sees it.
+type UserOut struct {
+	ID        string  `json:"id"`
+	Email     string  `json:"email"`
+	FullName  *string `json:"full_name"`
+	IsActive  bool    `json:"is_active"`
+	IsAdmin   bool    `json:"is_admin"`
+	ColorMode *string `json:"color_mode"`
+}
+
+func userOut(u *User) UserOut {
+	return UserOut{u.ID, u.Email, u.FullName, u.IsActive, u.IsSuperuser, u.ColorMode}
+}
+
+type preferences struct {
+	AppIDs []string `json:"app_ids"`
+}
+
+type preferencesUpdate struct {
+	AppIDs web.Optional[[]appID] `json:"app_ids,omitzero" maxItems:"50"`
+}
+
+type colorModeUpdate struct {
+	ColorMode web.Optional[string] `json:"color_mode,omitzero" enum:"light,dark,system" nullable:"true"`
+}
+
+// appID names an application of the dashboard.
+type appID string
+
+// Schema says what an appID may be.
+func (appID) Schema(huma.Registry) *huma.Schema {
+	shortest, longest := 1, 64
+	return &huma.Schema{Type: huma.TypeString, MinLength: &shortest, MaxLength: &longest, Pattern: "^[a-zA-Z0-9_-]+$"}
+}
+
+const maxName = 255
+
+// CleanName returns the name as it is stored (see [sanitize.Line]), nil for nil. It fails with errs.Invalid when more
+// than 255 characters are left.
+func CleanName(name *string) (*string, error) {
+	if name == nil {
+		return nil, nil
+	}
+	clean := sanitize.Line(*name)
+	if utf8.RuneCountInString(clean) > maxName {
+		return nil, errs.InvalidInput(errs.Issue{Type: "string_too_long", Msg: "String should have at most 255 characters", Ctx: map[string]any{"max_length": maxName}})
+	}
+	return &clean, nil
+}

@@ -1,0 +1,124 @@
+package users
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/google/uuid"
+	"gorm.io/gorm"
+
+	"portico.internal/platform/database"
+	"portico.internal/platform/errs"
+	"portico.internal/platform/identity"
+	"portico.internal/platform/recent"
+	"portico.internal/platform/web"
+)
+
+// cachedAccounts is of how many ids, of accounts and of none, the answer is kept at hand.
+const cachedAccounts = 10_000
+
+// service keeps the rules of accounts.
+type service struct {
+	db       *gorm.DB
+	hasher   *Hasher
+	accounts *recent.Cache[*account]
+	turns    turns
+}
+
+var _ Accounts = (*service)(nil)
+
+// account is what is kept at hand of a user; it is shared and never changed.
+type account struct {
+	caller identity.Caller
+	out    UserOut
+	appIDs []string
+}
+
+func newService(db *gorm.DB, h *Hasher) *service {
+	s := &service{db: db, hasher: h}
+	s.accounts = recent.New(cachedAccounts, s.load)
+	return s
+}
+
+func (s *service) Identity(ctx context.Context, id string) (*identity.Caller, error) {
+	a, err := s.active(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return &a.caller, nil
+}
+
+// active returns the account of an active user. It fails with errs.NotFound when there is none.
+func (s *service) active(ctx context.Context, id string) (*account, error) {
+	if uuid.Validate(id) != nil || len(id) != len(uuid.Nil.String()) {
+		return nil, errNoUser()
+	}
+	a, err := s.accounts.Get(ctx, id)
+	switch {
+	case err != nil:
+		return nil, err
+	case a == nil || !a.out.IsActive:
+		return nil, errNoUser()
+	}
+	return a, nil
+}
+
+func errNoUser() error { return errs.New(errs.NotFound, "User not found") }
+
+// load reads an account, nil when there is none.
+func (s *service) load(ctx context.Context, id string) (*account, error) {
+	var u User
+	err := s.db.WithContext(ctx).Where("id = ?", id).Take(&u).Error
+	switch {
+	case errors.Is(err, gorm.ErrRecordNotFound):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return &account{
+		caller: identity.Caller{ID: u.ID, Email: u.Email, IsAdmin: u.IsSuperuser},
+		out:    userOut(&u),
+		appIDs: u.DashboardAppIDs,
+	}, nil
+}
+
+func (s *service) setAppIDs(ctx context.Context, id string, ids web.Optional[[]appID]) (*account, error) {
+	if !ids.Set {
+		return s.active(ctx, id)
+	}
+	list := database.Strings{}
+	for _, app := range ids.Value {
+		if !slices.Contains(list, string(app)) {
+			list = append(list, string(app))
+		}
+	}
+	return s.update(ctx, id, "dashboard_app_ids", list)
+}
+
+func (s *service) setColorMode(ctx context.Context, id string, mode web.Optional[string]) (*account, error) {
+	if !mode.Set {
+		return s.active(ctx, id)
+	}
+	return s.update(ctx, id, "color_mode", mode.Pointer())
+}
+
+// update sets one column of a user and returns the account as it is then.
+func (s *service) update(ctx context.Context, id, column string, value any) (*account, error) {
+	if err := s.set(ctx, id, column, value); err != nil {
+		return nil, err
+	}
+	return s.active(ctx, id)
+}
+
+func (s *service) set(ctx context.Context, id, column string, value any) error {
+	err := database.Write(ctx, s.db, func(tx *gorm.DB) error {
+		change := tx.Model(&User{}).Where("id = ?", id).Updates(map[string]any{column: value})
+		if change.Error == nil && change.RowsAffected == 0 {
+			return errNoUser()
+		}
+		return change.Error
+	})
+	s.accounts.Invalidate(id) // also after an error: the commit may have happened all the same
+	return err
+}

@@ -1,0 +1,166 @@
+package users
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+	"gorm.io/gorm"
+
+	"portico.internal/platform/database"
+	"portico.internal/platform/errs"
+)
+
+func (s *service) Register(ctx context.Context, email, password string, fullName *string) (UserOut, error) {
+	u, err := draft(email, password, fullName)
+	if err != nil {
+		return UserOut{}, err
+	}
+	if err := s.create(ctx, u, password); err != nil {
+		return UserOut{}, err
+	}
+	return userOut(u), nil
+}
+
+func (s *service) EnsureAdmin(ctx context.Context, email, password string) (shown string, made bool, err error) {
+	there, err := hasSuperuser(s.db.WithContext(ctx))
+	if err != nil || there {
+		return "", false, err
+	}
+	if password == "" {
+		password = GeneratePassword()
+		shown = password
+	}
+	u, err := draft(email, password, nil)
+	if err != nil {
+		return "", false, err
+	}
+	u.IsSuperuser = true
+	if u.HashedPassword, err = s.hasher.Hash(ctx, password); err != nil {
+		return "", false, err
+	}
+	err = database.Write(ctx, s.db, func(tx *gorm.DB) error {
+		if database.IsPostgres(tx) { // on SQLite the transaction is the only one that writes
+			if err := tx.Exec("LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE").Error; err != nil {
+				return err
+			}
+		}
+		if there, err = hasSuperuser(tx); err != nil || there {
+			return err
+		}
+		return insert(tx, u)
+	})
+	s.accounts.Invalidate(u.ID)
+	if err != nil || there {
+		return "", false, err
+	}
+	return shown, true, nil
+}
+
+func hasSuperuser(db *gorm.DB) (bool, error) {
+	var ids []string
+	err := db.Model(&User{}).Where("is_superuser = ?", true).Limit(1).Pluck("id", &ids).Error
+	return len(ids) > 0, err
+}
+
+// draft makes an account that keeps all rules but for the uniqueness of its address, and has no password yet.
+func draft(email, password string, fullName *string) (*User, error) {
+	email, err := CanonicalEmail(email)
+	if err != nil {
+		return nil, err
+	}
+	if err := CheckPassword(password); err != nil {
+		return nil, errs.New(errs.Invalid, err.Error())
+	}
+	if fullName, err = CleanName(fullName); err != nil {
+		return nil, err
+	}
+	return &User{ID: uuid.NewString(), Email: email, FullName: fullName, IsActive: true}, nil
+}
+
+// create stores an account. Of several calls for one address only the one whose turn it is costs a hash; when it has
+// made the account, the others hear so without one.
+func (s *service) create(ctx context.Context, u *User, password string) error {
+	done, err := s.turns.take(ctx, u.Email)
+	if err != nil {
+		return err
+	}
+	defer done()
+	_, err = s.find(ctx, u.Email)
+	switch {
+	case err == nil:
+		return errTaken()
+	case errs.KindOf(err) != errs.NotFound:
+		return err
+	}
+	if u.HashedPassword, err = s.hasher.Hash(ctx, password); err != nil {
+		return err
+	}
+	err = database.Write(ctx, s.db, func(tx *gorm.DB) error { return insert(tx, u) })
+	s.accounts.Invalidate(u.ID)
+	return err
+}
+
+// insert relies on the unique index, for another process may have been faster.
+func insert(tx *gorm.DB, u *User) error {
+	err := tx.Create(u).Error
+	if errors.Is(err, gorm.ErrDuplicatedKey) {
+		return errTaken()
+	}
+	return err
+}
+
+func errTaken() error { return errs.New(errs.BadRequest, "Email already registered") }
+
+func (s *service) CheckPassword(ctx context.Context, email, password string) (id string, ok bool, err error) {
+	u, err := s.find(ctx, lookupEmail(email))
+	switch {
+	case errs.KindOf(err) == errs.NotFound:
+		return "", false, s.hasher.VerifyDummy(ctx)
+	case err != nil:
+		return "", false, err
+	}
+	ok, err = s.hasher.Verify(ctx, u.HashedPassword, password)
+	return u.ID, ok && u.IsActive, err
+}
+
+// lookupEmail returns the address to look for. Accounts that an older backend or a script has made may have one that
+// would not be taken today, such as admin@localhost; they can still sign in. Empty means that nobody can have it.
+func lookupEmail(email string) string {
+	if canonical, err := CanonicalEmail(email); err == nil {
+		return canonical
+	}
+	email = strings.ToLower(strings.TrimSpace(email))
+	if len(email) > 320 || !utf8.ValidString(email) || strings.IndexByte(email, 0) >= 0 {
+		return ""
+	}
+	return email
+}
+
+// find returns the account with the address. It fails with errs.NotFound when there is none.
+func (s *service) find(ctx context.Context, email string) (*User, error) {
+	var u User
+	err := s.db.WithContext(ctx).Where("email = ?", email).Take(&u).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return nil, errNoUser()
+	}
+	return &u, err
+}
+
+// setPassword gives an account a new password.
+func (s *service) setPassword(ctx context.Context, email, password string) error {
+	if err := CheckPassword(password); err != nil {
+		return errs.New(errs.Invalid, err.Error())
+	}
+	u, err := s.find(ctx, lookupEmail(email))
+	if err != nil {
+		return err
+	}
+	hash, err := s.hasher.Hash(ctx, password)
+	if err != nil {
+		return err
+	}
+	return s.set(ctx, u.ID, "hashed_password", hash)
+}

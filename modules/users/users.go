@@ -1,0 +1,55 @@
+// Package users owns accounts: who there is, their passwords, and what they prefer.
+package users
+
+import (
+	"context"
+
+	"go.uber.org/fx"
+
+	"portico.internal/platform/identity"
+	"portico.internal/platform/module"
+)
+
+// Module adds accounts to the gateway.
+var Module = WithCost(Cost)
+
+// WithCost is [Module] with another bcrypt cost. Only tests lower it.
+func WithCost(cost int) module.Module {
+	return module.New("users",
+		module.Migrations(migrations...),
+		module.Provide(
+			func(life fx.Lifecycle) *Hasher {
+				h := NewHasher(cost)
+				life.Append(fx.StopHook(h.Close))
+				return h
+			},
+			newService, newHandler,
+		),
+		module.Export(func(s *service) Accounts { return s }),
+		module.Routes((*handler).routes),
+		module.Command(adminCommand),
+	)
+}
+
+// Accounts is what other modules may ask of this one. Every method fails with errs.Unavailable when the database or
+// the hashing of passwords cannot keep up.
+type Accounts interface {
+	// Register makes an ordinary account. It fails with errs.BadRequest when the address is taken, and with errs.Invalid
+	// when the address, the password or the name breaks a rule (see [CanonicalEmail], [CheckPassword], [CleanName]).
+	Register(ctx context.Context, email, password string, fullName *string) (UserOut, error)
+
+	// CheckPassword says whether the password is that of the active account with this address. It takes the same time
+	// for unknown and inactive accounts and for passwords that nobody can have. The id is that of the account with the
+	// address, empty when there is none, whether the password is right or not.
+	CheckPassword(ctx context.Context, email, password string) (id string, ok bool, err error)
+
+	// Identity returns the active user with the id, as the database had it at most a second ago, and at once after a
+	// change made by this process. It fails with errs.NotFound when there is none. The Caller is shared: it must not be
+	// changed.
+	Identity(ctx context.Context, id string) (*identity.Caller, error)
+
+	// EnsureAdmin makes the first superuser. It does nothing, and says so, when there is a superuser already, also when
+	// several processes try at once. With an empty password it makes one and returns it, to be shown once. It fails as
+	// Register does; an ordinary account with the address is not promoted, for anybody may have made it.
+	EnsureAdmin(ctx context.Context, email, password string) (shown string, made bool, err error)
+}

@@ -1,0 +1,172 @@
+package database_test
+
+import (
+	"bytes"
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/stretchr/testify/require"
+	"gorm.io/gorm"
+
+	"portico.internal/platform/database"
+	"portico.internal/platform/errs"
+	"portico.internal/platform/testkit"
+)
+
+func requireUnavailable(t *testing.T, err error) {
+	t.Helper()
+	var known *errs.Error
+	require.ErrorAs(t, err, &known)
+	require.Equal(t, errs.Unavailable, known.Kind)
+	require.Positive(t, known.RetryAfter)
+}
+
+func TestClassify(t *testing.T) {
+	unavailable := []error{
+		context.DeadlineExceeded, driver.ErrBadConn, fmt.Errorf("reading: %w", context.DeadlineExceeded),
+		&pgconn.PgError{Code: "53300"}, &pgconn.PgError{Code: "57P01"}, &pgconn.PgError{Code: "08006"},
+		&pgconn.PgError{Code: "55P03"}, &pgconn.PgError{Code: "25006"}, &pgconn.PgError{Code: "40P01"},
+	}
+	for _, err := range unavailable {
+		requireUnavailable(t, database.Classify(err))
+		require.ErrorIs(t, database.Classify(err), err, "the cause stays for the log")
+	}
+	for _, err := range []error{
+		nil, context.Canceled, gorm.ErrRecordNotFound, gorm.ErrDuplicatedKey, errors.New("a bug"), errs.New(errs.NotFound, ""),
+		&pgconn.PgError{Code: "42601"}, &pgconn.PgError{Code: "22021"}, errs.Wrap(errs.BadGateway, "", context.DeadlineExceeded),
+	} {
+		require.Equal(t, err, database.Classify(err))
+	}
+}
+
+func TestSlowStatementIsCut(t *testing.T) {
+	endless := map[string]string{
+		"sqlite":   "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) UPDATE things SET count = (SELECT max(i) FROM n)",
+		"postgres": "SELECT pg_sleep(600)",
+	}
+	tables.Each(t, func(t *testing.T, d testkit.Database) {
+		db := d.Open(t)
+		require.NoError(t, db.Create(&thing{ID: "1", Name: "one"}).Error)
+		short := database.Patience(t.Context(), 50*time.Millisecond)
+		requireUnavailable(t, db.WithContext(short).Exec(endless[d.Name]).Error)
+
+		leaving, leave := context.WithCancel(t.Context())
+		time.AfterFunc(50*time.Millisecond, leave)
+		err := db.WithContext(leaving).Exec(endless[d.Name]).Error
+		require.ErrorIs(t, err, context.Canceled)
+		require.Equal(t, errs.Internal, errs.KindOf(err), "the caller has left, the database is well")
+
+		var row thing
+		require.NoError(t, db.First(&row).Error)
+		require.Zero(t, row.Count)
+	})
+}
+
+func TestBusyPoolIsUnavailable(t *testing.T) {
+	tables.Each(t, func(t *testing.T, d testkit.Database) {
+		db := d.Open(t)
+		pool, err := db.DB()
+		require.NoError(t, err)
+		pool.SetMaxOpenConns(1)
+		held := db.Begin()
+		require.NoError(t, held.Error)
+		short := database.Patience(t.Context(), 50*time.Millisecond)
+		requireUnavailable(t, db.WithContext(short).First(&thing{}).Error)
+		require.NoError(t, held.Rollback().Error)
+		require.ErrorIs(t, db.First(&thing{}).Error, gorm.ErrRecordNotFound)
+	})
+}
+
+func TestAnotherProcessHoldsTheFile(t *testing.T) {
+	d := tables.SQLite(t)
+	db, other := d.Open(t), d.Open(t)
+	pool, err := db.DB()
+	require.NoError(t, err)
+	pool.SetMaxOpenConns(1)
+	require.NoError(t, db.Exec("PRAGMA busy_timeout = 20").Error)
+	held := other.Begin()
+	require.NoError(t, held.Error)
+
+	requireUnavailable(t, db.Create(&thing{ID: "1", Name: "one"}).Error)
+	requireUnavailable(t, database.Write(t.Context(), db, func(*gorm.DB) error { return nil }))
+	require.ErrorIs(t, db.First(&thing{}).Error, gorm.ErrRecordNotFound, "a writer hinders no reader")
+	require.NoError(t, held.Rollback().Error)
+	require.NoError(t, db.Create(&thing{ID: "1", Name: "one"}).Error)
+}
+
+func TestFullDiskLosesNothing(t *testing.T) {
+	db := tables.SQLite(t).Open(t)
+	pool, err := db.DB()
+	require.NoError(t, err)
+	pool.SetMaxOpenConns(1)
+	require.NoError(t, db.Create(&thing{ID: "1", Name: "one"}).Error)
+	require.NoError(t, db.Exec("PRAGMA max_page_count = 10").Error)
+	requireUnavailable(t, database.Write(t.Context(), db, func(tx *gorm.DB) error {
+		return tx.Exec("CREATE TABLE big AS SELECT randomblob(100000) AS content").Error
+	}))
+	require.NoError(t, db.First(&thing{}, "id = ?", "1").Error)
+	require.NoError(t, database.Write(t.Context(), db, func(tx *gorm.DB) error {
+		return tx.Model(&thing{ID: "1"}).Update("count", 1).Error
+	}))
+}
+
+func TestServerThatHangsOrGoesIsUnavailableAndComesBack(t *testing.T) {
+	server := tables.Postgres(t)
+	relay := newRelay(t, server.URL)
+	db := testkit.Database{Name: "postgres", URL: relay.URL}.Open(t)
+	require.NoError(t, db.Create(&thing{ID: "1", Name: "one"}).Error)
+
+	release := relay.stall()
+	short := database.Patience(t.Context(), 100*time.Millisecond)
+	var all sync.WaitGroup
+	hung := make([]error, 30) // more than the pool has connections
+	for i := range hung {
+		all.Go(func() { hung[i] = db.WithContext(short).First(&thing{}).Error })
+	}
+	all.Wait()
+	requireUnavailable(t, database.Write(short, db, func(*gorm.DB) error { return nil }))
+	release()
+	for _, err := range hung {
+		requireUnavailable(t, err)
+	}
+	require.NoError(t, db.First(&thing{}).Error)
+
+	require.NoError(t, server.Open(t).Exec("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()").Error)
+	relay.refuse(1000)
+	requireUnavailable(t, errors.Join(db.First(&thing{}).Error, db.First(&thing{}).Error))
+	relay.refuse(0)
+	require.Eventually(t, func() bool { return db.First(&thing{}).Error == nil }, 2*time.Second, 10*time.Millisecond)
+}
+
+func TestLogHoldsNoBindValue(t *testing.T) {
+	tables.Each(t, func(t *testing.T, d testkit.Database) {
+		var log bytes.Buffer
+		db, err := database.Open(t.Context(), database.Config{
+			URL:    d.URL,
+			Logger: slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		})
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, database.Close(db)) })
+
+		require.NoError(t, db.Create(&thing{ID: "1", Name: "hunter2"}).Error)
+		require.Error(t, db.Create(&thing{ID: "2", Name: "hunter2"}).Error)
+		require.Error(t, db.First(&thing{}, "name = ?", "none").Error)
+		require.Empty(t, log.String(), "the everyday is not news")
+
+		require.Error(t, db.Exec("UPDATE nowhere SET name = ?", "hunter2").Error)
+		require.Contains(t, log.String(), `"level":"ERROR"`)
+		require.Contains(t, log.String(), "UPDATE nowhere")
+		if d.Name == "postgres" {
+			require.NoError(t, db.Exec("SELECT pg_sleep(0.6), CAST(? AS TEXT)", "hunter2").Error)
+			require.Contains(t, log.String(), `"level":"WARN"`, "slow")
+		}
+		require.NotContains(t, log.String(), "hunter2")
+	})
+}

@@ -1,0 +1,52 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// database/sql looks at the context too, but a little earlier: only the driver sees one that ends in between.
+func TestStatementThatDidNotRunIsNoSuccess(t *testing.T) {
+	conn, err := sqliteConnector{dsn: sqliteDSN(filepath.Join(t.TempDir(), "test.db"))}.Connect(t.Context())
+	require.NoError(t, err)
+	defer conn.Close()
+	exec := conn.(driver.ExecerContext).ExecContext
+	_, err = exec(t.Context(), "CREATE TABLE things (id TEXT)", nil)
+	require.NoError(t, err)
+
+	ended, end := context.WithCancel(t.Context())
+	end()
+	for range 200 { // the driver notices from another goroutine: sometimes the statement runs
+		_, err = exec(ended, "INSERT INTO things (id) VALUES ('lost')", nil)
+		require.ErrorIs(t, err, context.Canceled)
+	}
+}
+
+func TestPreparedStatementsWriteAndReadUTC(t *testing.T) {
+	pool := sql.OpenDB(sqliteConnector{dsn: sqliteDSN(filepath.Join(t.TempDir(), "test.db"))})
+	defer pool.Close()
+	_, err := pool.Exec("CREATE TABLE moments (at DATETIME)")
+	require.NoError(t, err)
+	when := time.Date(2024, 5, 1, 12, 0, 0, 1500, time.FixedZone("east", 3600))
+
+	insert, err := pool.Prepare("INSERT INTO moments (at) VALUES (?)")
+	require.NoError(t, err)
+	defer insert.Close()
+	_, err = insert.Exec(when)
+	require.NoError(t, err)
+	choose, err := pool.Prepare("SELECT at, CAST(at AS TEXT) FROM moments WHERE at = ?")
+	require.NoError(t, err)
+	defer choose.Close()
+
+	var at time.Time
+	var text string
+	require.NoError(t, choose.QueryRow(when).Scan(&at, &text))
+	require.Equal(t, when.UTC().Truncate(time.Microsecond), at)
+	require.Equal(t, "2024-05-01 11:00:00.000001+00:00", text)
+}
