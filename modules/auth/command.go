@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"crypto/rsa"
 	"errors"
 	"fmt"
 	"io"
@@ -21,12 +20,12 @@ func keysCommand(module.Runner) *cobra.Command {
 		Short: "Make a pair of RSA keys and print it, or write it into a directory",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if dir != "" {
+				return writeInto(cmd.OutOrStdout(), dir)
+			}
 			key, err := generateKey()
 			if err != nil {
 				return err
-			}
-			if dir != "" {
-				return writeInto(cmd.OutOrStdout(), dir, key)
 			}
 			private, err := encodePrivate(key)
 			if err != nil {
@@ -46,12 +45,12 @@ func keysCommand(module.Runner) *cobra.Command {
 	return keys
 }
 
-func writeInto(out io.Writer, dir string, key *rsa.PrivateKey) error {
+func writeInto(out io.Writer, dir string) error {
 	dir, err := datadir.Open(dir)
 	if err != nil {
 		return err
 	}
-	if err := writeKeys(dir, key); errors.Is(err, fs.ErrExist) {
+	if err := writeKeys(dir, generateKey); errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%s has keys already; they were left as they are", dir)
 	} else if err != nil {
 		return err

@@ -17,13 +17,14 @@ const (
 	publicFile  = "jwt_public.pem"
 )
 
-// keysIn returns the pair kept in the directory, made on first use. Processes that start there at once end with one pair.
-func keysIn(dir string) (*keyPair, error) {
+// keysIn returns the pair kept in the directory, on first use of one that generate makes. Processes that start there at
+// once end with one pair.
+func keysIn(dir string, generate func() (*rsa.PrivateKey, error)) (*keyPair, error) {
 	if err := bothOrNone(dir); err != nil {
 		return nil, err
 	}
 	private, err := datadir.File(dir, privateFile, func() ([]byte, error) {
-		key, err := generateKey()
+		key, err := generate()
 		if err != nil {
 			return nil, err
 		}
@@ -69,34 +70,14 @@ func fileFault(dir, name string, fault error) error {
 	return fmt.Errorf("data_dir: %s %w", filepath.Join(dir, name), fault)
 }
 
-// writeKeys makes a pair in the directory. It fails, with nothing written, where one of the files is there already.
-func writeKeys(dir string, key *rsa.PrivateKey) error {
-	private, err := encodePrivate(key)
-	if err != nil {
-		return err
+// writeKeys writes a pair that generate makes into the directory. It fails with [fs.ErrExist], before anything is made,
+// where one of the files is there already.
+func writeKeys(dir string, generate func() (*rsa.PrivateKey, error)) error {
+	for _, name := range []string{privateFile, publicFile} {
+		if _, err := os.Lstat(filepath.Join(dir, name)); !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%s: %w", filepath.Join(dir, name), errors.Join(err, fs.ErrExist))
+		}
 	}
-	public, err := encodePublic(&key.PublicKey)
-	if err != nil {
-		return err
-	}
-	if err := writeNew(filepath.Join(dir, privateFile), private); err != nil {
-		return err
-	}
-	if err := writeNew(filepath.Join(dir, publicFile), public); err != nil {
-		return errors.Join(err, os.Remove(filepath.Join(dir, privateFile)))
-	}
-	return nil
-}
-
-// writeNew writes a file for this account alone and never replaces one.
-func writeNew(path string, content []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return errors.Join(err, os.Remove(path))
-	}
-	return nil
+	_, err := keysIn(dir, generate)
+	return err
 }

@@ -102,6 +102,9 @@ var (
 )
 
 func decodePEM(text string) (*pem.Block, error) {
+	if text == "" {
+		return nil, errors.New("is missing beside the other half of the pair; set both, or none to have a pair made in data_dir")
+	}
 	text = strings.NewReplacer(`\r`, "", `\n`, "\n").Replace(text)
 	block, _ := pem.Decode([]byte(strings.TrimSpace(text)))
 	if block == nil {

@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -31,6 +32,8 @@ func mustGenerate() *rsa.PrivateKey {
 }
 
 func ourPair() *keyPair { return &keyPair{ourKey(), &ourKey().PublicKey} }
+
+func makeOurs() (*rsa.PrivateKey, error) { return ourKey(), nil }
 
 func pemOf(blockType string, der []byte) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: blockType, Bytes: der}))
@@ -127,8 +130,8 @@ func TestGeneratedKeyIsWhole(t *testing.T) {
 
 func TestKeysInDirectory(t *testing.T) {
 	dir := t.TempDir()
-	first := must(keysIn(dir))
-	again := must(keysIn(dir))
+	first := must(keysIn(dir, makeOurs))
+	again := must(keysIn(dir, makeOurs))
 	require.True(t, first.private.Equal(again.private), "a second start keeps the keys")
 	for _, name := range []string{privateFile, publicFile} {
 		info := must(os.Stat(filepath.Join(dir, name)))
@@ -138,11 +141,11 @@ func TestKeysInDirectory(t *testing.T) {
 	require.Equal(t, string(must(encodePublic(first.public))), string(content))
 
 	require.NoError(t, os.Remove(filepath.Join(dir, publicFile)))
-	again = must(keysIn(dir))
+	again = must(keysIn(dir, makeOurs))
 	require.True(t, first.private.Equal(again.private), "the public half is derived")
 
 	require.NoError(t, os.Remove(filepath.Join(dir, privateFile)))
-	_, err := keysIn(dir)
+	_, err := keysIn(dir, makeOurs)
 	require.ErrorContains(t, err, privateFile+" is missing")
 	requireOneLineWithout(t, err)
 	require.NoFileExists(t, filepath.Join(dir, privateFile))
@@ -150,10 +153,21 @@ func TestKeysInDirectory(t *testing.T) {
 
 func TestKeysMadeAtOnceAreOnePair(t *testing.T) {
 	dir := t.TempDir()
-	pairs := make([]*keyPair, 3)
+	pairs := make([]*keyPair, 8)
+	var made sync.WaitGroup // all have one before any is written
+	made.Add(len(pairs))
 	var wg sync.WaitGroup
 	for i := range pairs {
-		wg.Go(func() { pairs[i] = must(keysIn(dir)) })
+		wg.Go(func() {
+			pairs[i] = must(keysIn(dir, func() (*rsa.PrivateKey, error) {
+				made.Done()
+				made.Wait()
+				if i%2 == 0 {
+					return otherKey(), nil
+				}
+				return ourKey(), nil
+			}))
+		})
 	}
 	wg.Wait()
 	for _, p := range pairs {
@@ -169,9 +183,9 @@ func TestKeyFilesThatDoNotFit(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, publicFile), []byte(public), 0o600))
 		return dir
 	}
-	_, err := keysIn(write(t, "junk", publicPEM(ourKey())))
+	_, err := keysIn(write(t, "junk", publicPEM(ourKey())), makeOurs)
 	require.ErrorContains(t, err, privateFile+" is not PEM")
-	_, err = keysIn(write(t, privatePEM(ourKey()), publicPEM(otherKey())))
+	_, err = keysIn(write(t, privatePEM(ourKey()), publicPEM(otherKey())), makeOurs)
 	require.ErrorContains(t, err, publicFile+" does not belong")
 	requireOneLineWithout(t, err, privatePEM(ourKey()))
 }
@@ -180,13 +194,13 @@ func TestWriteKeysNeverOverwrites(t *testing.T) {
 	for _, taken := range []string{privateFile, publicFile} {
 		dir := t.TempDir()
 		require.NoError(t, os.WriteFile(filepath.Join(dir, taken), []byte("precious"), 0o600))
-		require.Error(t, writeKeys(dir, ourKey()))
+		require.ErrorIs(t, writeKeys(dir, makeOurs), fs.ErrExist)
 		require.Equal(t, "precious", string(must(os.ReadFile(filepath.Join(dir, taken)))))
 		require.Len(t, must(os.ReadDir(dir)), 1, "nothing is written beside it")
 	}
 	dir := t.TempDir()
-	require.NoError(t, writeKeys(dir, ourKey()))
-	require.True(t, must(keysIn(dir)).private.Equal(ourKey()))
+	require.NoError(t, writeKeys(dir, makeOurs))
+	require.True(t, must(keysIn(dir, makeOurs)).private.Equal(ourKey()))
 }
 
 func BenchmarkGenerateKey(b *testing.B) {

@@ -42,7 +42,7 @@ func tokensOf(c Config, base config.Base) (*tokens, error) {
 		keys, faults = c.keys().parse()
 		err = faults.any()
 	} else {
-		keys, err = keysIn(base.DataDir)
+		keys, err = keysIn(base.DataDir, generateKey)
 	}
 	if err != nil {
 		return nil, err

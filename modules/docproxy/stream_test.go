@@ -175,9 +175,10 @@ func TestSizedBodyIsNotHeldBack(t *testing.T) {
 // A reply that begins before the transport has seen the end of the request body must not tear the call down
 // (golang/go#40747): without full duplex some of these lose their replies.
 func TestThousandsOfSmallPostsAllGetTheirReplies(t *testing.T) {
-	up := testkit.NewUpstream(t, func(x *testkit.Exchange) {
+	up := testkit.NewUpstream(t, func(x *testkit.Exchange) { // the reply overtakes the end of the request
+		x.Send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+		x.Chunk("hello")
 		x.ReadBody()
-		x.Send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
 		x.Chunk("")
 	})
 	h := open(t, up.URL)
@@ -186,8 +187,8 @@ func TestThousandsOfSmallPostsAllGetTheirReplies(t *testing.T) {
 	for range 8 {
 		wg.Go(func() {
 			for i := range 500 {
-				body := io.Reader(strings.NewReader(`{"title":"x"}`))
-				if i%2 == 0 {
+				body := io.Reader(bytes.NewReader(make([]byte, 1+i%2*8000)))
+				if i%4 < 2 {
 					body = io.MultiReader(body) // chunked
 				}
 				res, err := h.client.Do(h.request(t, "POST", "/api/documents", body))
@@ -197,7 +198,7 @@ func TestThousandsOfSmallPostsAllGetTheirReplies(t *testing.T) {
 				}
 				text, err := io.ReadAll(res.Body)
 				res.Body.Close()
-				if err != nil || res.StatusCode != 200 || string(text) != "hello" {
+				if err != nil || string(text) != "hello" {
 					failed.Add(1)
 				}
 			}

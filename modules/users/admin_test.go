@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/bcrypt"
 
-	"portico.internal/migrations"
+	order "portico.internal/migrations"
 	"portico.internal/platform/app"
 	"portico.internal/platform/errs"
 	"portico.internal/platform/module"
@@ -76,7 +76,7 @@ func TestReplicasMakeOneFirstAdmin(t *testing.T) {
 func (h *house) portico(stdin string, args ...string) (code int, stdout, stderr string) {
 	h.t.Helper()
 	var out, problems bytes.Buffer
-	code = app.Run(context.Background(), app.Spec{Modules: []module.Module{WithCost(bcrypt.MinCost)}, Chain: migrations.Chain}, app.Process{
+	code = app.Run(context.Background(), app.Spec{Modules: []module.Module{WithCost(bcrypt.MinCost)}, Chain: order.Chain}, app.Process{
 		Args: args, Stdin: strings.NewReader(stdin), Stdout: &out, Stderr: &problems,
 		Environ: []string{"DATABASE_URL=" + h.url, "PORTICO_DATA_DIR=" + h.t.TempDir(), "PORTICO_LOG_LEVEL=debug"},
 	})

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 	"gorm.io/gorm"
 
-	"portico.internal/migrations"
+	order "portico.internal/migrations"
 	"portico.internal/platform/database"
 	"portico.internal/platform/errs"
 	"portico.internal/platform/identity"
@@ -35,7 +35,7 @@ type house struct {
 
 // eachHouse runs the test on a migrated database of each kind.
 func eachHouse(t *testing.T, test func(h *house)) {
-	chain, err := migrate.ParseChain(migrations.Chain)
+	chain, err := migrate.ParseChain(order.Chain)
 	require.NoError(t, err)
 	plan, err := migrate.New(chain, module.Steps([]module.Module{Module}))
 	require.NoError(t, err)

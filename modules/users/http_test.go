@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"portico.internal/platform/database"
+	"portico.internal/platform/errs"
 )
 
 func TestMe(t *testing.T) {
@@ -129,5 +130,6 @@ func TestTokenOfAnAccountThatIsGone(t *testing.T) {
 		var n int64
 		require.NoError(h.t, h.db.Model(&User{}).Count(&n).Error)
 		require.Zero(h.t, n)
+		require.Equal(h.t, errs.NotFound, errs.KindOf(h.set(h.t.Context(), ada.ID, "hashed_password", "x")), "nothing was changed")
 	})
 }

@@ -81,7 +81,7 @@ func Load(file string, environ []string, sections ...Section) error {
 	slices.SortStableFunc(l.problems, func(a, b Problem) int {
 		return strings.Compare(a.Setting+"\x00"+a.Source, b.Setting+"\x00"+b.Source)
 	})
-	return slices.Compact(l.problems)
+	return l.problems
 }
 
 // loader collects what one call of Load finds.

@@ -5,7 +5,6 @@ import (
 	"reflect"
 	"regexp"
 	"strings"
-	"time"
 )
 
 // Example returns a configuration file that documents every setting: what it is for, its variable, its bounds, and its
@@ -85,28 +84,17 @@ func (s *setting) exampleValue(out *strings.Builder, indent string) {
 	}
 }
 
-// defaultText writes the value that the default has made.
+// defaultText is the default as YAML.
 func (s *setting) defaultText() string {
 	switch {
 	case s.value.Kind() == reflect.Slice:
 		return "[" + s.byDefault + "]"
 	case s.secret:
 		return `""`
-	case s.value.Type() == durationType:
-		return shortDuration(time.Duration(s.value.Int()))
+	case s.byDefault == "" && s.value.Kind() != reflect.String:
+		return fmt.Sprint(s.value.Interface())
 	}
-	return plain(fmt.Sprint(s.value.Interface()))
-}
-
-var trailingZero = regexp.MustCompile(`([a-z])0[ms]$`)
-
-// shortDuration writes 1h for 1h0m0s.
-func shortDuration(d time.Duration) string {
-	text := d.String()
-	for trailingZero.MatchString(text) {
-		text = trailingZero.ReplaceAllString(text, "$1")
-	}
-	return text
+	return plain(s.byDefault)
 }
 
 var plainText = regexp.MustCompile(`^[A-Za-z0-9./][A-Za-z0-9./:_-]*$`)

@@ -18,7 +18,7 @@ import (
 func New(w io.Writer, level, format string) *slog.Logger {
 	opts := &slog.HandlerOptions{Level: parseLevel(level), ReplaceAttr: redact}
 	if format == "text" || format == "" && isTerminal(w) {
-		return slog.New(newHandler(slog.NewTextHandler(w, opts)))
+		return slog.New(newHandler(slog.NewTextHandler(lineWriter{w}, opts)))
 	}
 	return slog.New(newHandler(slog.NewJSONHandler(lineWriter{w}, opts)))
 }

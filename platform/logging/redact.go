@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -31,64 +32,54 @@ func Secret(name string) bool {
 	return false
 }
 
-// masks find secrets in text by their form. Each pattern is only tried where its hint occurs, for speed.
+// masks find secrets in text by their form. Each pattern is only tried where one of its hints occurs, for speed.
 var masks = []struct {
-	hint        string // in lower case
+	hints       []string // in lower case
 	pattern     *regexp.Regexp
 	replacement string
 }{
-	{"-----begin", regexp.MustCompile(`(?is)-----BEGIN [^-]*-----.*?(?:-----END [^-]*-----|$)`), redacted},
-	{"eyj", regexp.MustCompile(`\beyJ[\w-]{8,}\.[\w-]*(?:\.[\w-]*)*`), redacted},
-	{"bearer", regexp.MustCompile(`(?i)\b(bearer\s+)[\w.~+/=-]{16,}`), "${1}" + redacted},
-	{"basic", regexp.MustCompile(`(?i)\b(basic\s+)[\w+/=-]{16,}`), "${1}" + redacted},
-	{"://", regexp.MustCompile(`(://[^\s:/?#"']*:)\S*@`), "${1}" + redacted + "@"},
-	{"$2", regexp.MustCompile(`\$2[abxy]?\$\d\d\$[./A-Za-z0-9]+`), redacted},
-	{"sk-", regexp.MustCompile(`\bsk-[\w-]{16,}`), redacted},
-	{"=", regexp.MustCompile(`(?i)(\b[\w-]*(?:password|passwd|pwd|secret|token|api_?key)=)(?:"[^"]*"|'[^']*'|[^\s&,;]+)`), "${1}" + redacted},
-	{`"`, regexp.MustCompile(`(?i)("[\w-]*(?:password|passwd|pwd|secret|token|api_?key)"\s*:\s*)"(?:[^"\\]|\\.)*"?`), `${1}"` + redacted + `"`},
+	{[]string{"-----begin"}, regexp.MustCompile(`(?is)-----BEGIN [^-]*-----.*?(?:-----END [^-]*-----|$)`), redacted},
+	{[]string{"eyj"}, regexp.MustCompile(`\beyJ[\w-]{8,}\.[\w-]*(?:\.[\w-]*)*`), redacted},
+	{[]string{"bearer"}, regexp.MustCompile(`(?i)\b(bearer\s+)[\w.~+/=-]{16,}`), "${1}" + redacted},
+	{[]string{"basic"}, regexp.MustCompile(`(?i)\b(basic\s+)[\w+/=-]{16,}`), "${1}" + redacted},
+	{[]string{"://"}, regexp.MustCompile(`(://[^\s:/?#"']*:)\S*@`), "${1}" + redacted + "@"},
+	{[]string{"$2"}, regexp.MustCompile(`\$2[abxy]?\$\d\d\$[./A-Za-z0-9]{1,53}`), redacted},
+	{[]string{"sk-"}, regexp.MustCompile(`\bsk-[\w-]{16,}`), redacted},
+	{[]string{"word=", "passwd=", "pwd=", "secret=", "token=", "key="}, regexp.MustCompile(`(?i)((?:password|passwd|pwd|secret|token|api_?key)=)(?:"[^"]*"|'[^']*'|[^\s&,;]+)`), "${1}" + redacted},
+	{[]string{`word"`, `passwd"`, `pwd"`, `secret"`, `token"`, `key"`}, regexp.MustCompile(`(?i)((?:password|passwd|pwd|secret|token|api_?key)"\s*:\s*)"(?:[^"\\]|\\.)*"?`), `${1}"` + redacted + `"`},
 }
+
+// marks are characters one of which is in each form of secret; most of what is logged has none.
+const marks = `. :=$"k`
 
 // Mask replaces what looks like a secret in the text: PEM blocks, JSON web tokens, bearer and basic credentials, the
 // password of a URL or connection string, bcrypt hashes, provider keys, and the values of fields named as secrets.
 func Mask(text string) string {
+	if !strings.ContainsAny(text, marks) {
+		return text
+	}
+	lower := strings.ToLower(text)
 	for _, m := range masks {
-		if containsFold(text, m.hint) {
+		if slices.ContainsFunc(m.hints, func(hint string) bool { return strings.Contains(lower, hint) }) {
 			text = m.pattern.ReplaceAllString(text, m.replacement)
 		}
 	}
 	return text
 }
 
-// containsFold is strings.Contains for ASCII without regard to case; part is in lower case.
-func containsFold(text, part string) bool {
-	for i := 0; i+len(part) <= len(text); i++ {
-		if lower(text[i]) == part[0] && strings.EqualFold(text[i:i+len(part)], part) {
-			return true
-		}
-	}
-	return false
-}
-
-func lower(b byte) byte {
-	if 'A' <= b && b <= 'Z' {
-		return b + 'a' - 'A'
-	}
-	return b
-}
-
 // redact is called for every attribute that is not a group, the message included.
 func redact(groups []string, a slog.Attr) slog.Attr {
-	secret := len(a.Key) > 0 && Secret(a.Key)
-	for _, group := range groups {
-		secret = secret || Secret(group)
-	}
 	switch a.Value.Kind() {
 	case slog.KindString:
-		a.Value = slog.StringValue(text(a.Value.String(), secret))
+		a.Value = slog.StringValue(text(a.Value.String(), secret(groups, a.Key)))
 	case slog.KindAny:
-		a.Value = slog.AnyValue(value(a.Value.Any(), secret))
+		a.Value = slog.AnyValue(value(a.Value.Any(), secret(groups, a.Key)))
 	}
 	return a
+}
+
+func secret(groups []string, key string) bool {
+	return Secret(key) || slices.ContainsFunc(groups, Secret)
 }
 
 func text(s string, secret bool) string {

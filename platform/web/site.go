@@ -147,7 +147,10 @@ func (s *Site) engine() http.Handler {
 	gin.SetMode(gin.ReleaseMode)
 	g := gin.New()
 	g.RedirectTrailingSlash = false
-	g.NoRoute(func(c *gin.Context) { s.serveUnknown(c.Request) })
+	g.NoRoute(func(c *gin.Context) {
+		s.serveUnknown(c.Request)
+		c.Writer.WriteHeaderNow() // or gin adds a body of its own, past the length that was declared
+	})
 	for _, e := range s.endpoints {
 		g.Any(ginPath(e.path), s.dispatch(e))
 		if s.redirectsSlash(e) {

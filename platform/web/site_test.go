@@ -362,3 +362,18 @@ func TestMistakesInRoutesStopTheStart(t *testing.T) {
 	_, err := web.New(web.Options{Routes: []web.RouteSet{{Module: "crm", Routes: []web.Route{web.Get("/api/x", web.User, ok)}}}})
 	require.ErrorContains(t, err, "needs an authenticator")
 }
+
+// An answer given before the body is read must leave the connection whole: gin, left alone, writes a second body after
+// ours for paths it does not know, and the connection is reset under the next request.
+func TestRefusalsKeepTheConnection(t *testing.T) {
+	server := newSite(t, io.Discard)
+	for range 500 {
+		req, err := http.NewRequest(http.MethodPut, server.URL+"/api/admin/nowhere", strings.NewReader("{"))
+		require.NoError(t, err)
+		resp, err := http.DefaultTransport.RoundTrip(req)
+		require.NoError(t, err)
+		_, _ = io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+		require.False(t, resp.Close)
+	}
+}

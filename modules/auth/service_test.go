@@ -1,0 +1,95 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"portico.internal/modules/users"
+	"portico.internal/platform/errs"
+	"portico.internal/platform/identity"
+)
+
+// fakeAccounts knows one user and does as it is told about passwords.
+type fakeAccounts struct {
+	users.Accounts
+	checkPassword func(context.Context) (bool, error)
+}
+
+func (f fakeAccounts) CheckPassword(ctx context.Context, _, _ string) (string, bool, error) {
+	ok, err := f.checkPassword(ctx)
+	return someID, ok, err
+}
+
+func (fakeAccounts) Identity(context.Context, string) (*identity.Caller, error) {
+	return &identity.Caller{ID: someID}, nil
+}
+
+func serviceWith(failures int, check func(context.Context) (bool, error)) *service {
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	return newService(Config{LoginFailuresPerMinute: failures}, fakeAccounts{checkPassword: check}, newTokens(ourPair(), time.Hour), log)
+}
+
+func TestWhatCountsAsAFailedLogin(t *testing.T) {
+	busy := errs.New(errs.Unavailable, "")
+	for _, c := range []struct {
+		name   string
+		check  func(context.Context) (bool, error)
+		leave  bool
+		counts bool
+	}{
+		{"right", func(context.Context) (bool, error) { return true, nil }, false, false},
+		{"wrong", func(context.Context) (bool, error) { return false, nil }, false, true},
+		{"too busy to tell", func(context.Context) (bool, error) { return false, busy }, false, false},
+		{"broken", func(context.Context) (bool, error) { return false, errors.New("broken") }, false, false},
+		{"the client leaves", func(ctx context.Context) (bool, error) { <-ctx.Done(); return false, ctx.Err() }, true, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := serviceWith(1, c.check)
+			for i := range 3 {
+				ctx, leave := context.WithCancel(t.Context())
+				if c.leave {
+					time.AfterFunc(time.Millisecond, leave)
+				}
+				_, err := s.login(ctx, owner, "x")
+				leave()
+				require.Equal(t, c.counts && i > 0, errs.KindOf(err) == errs.TooManyRequests, "attempt %d: %v", i, err)
+			}
+		})
+	}
+}
+
+func TestPanicGivesThePlaceBack(t *testing.T) {
+	s := serviceWith(2, func(context.Context) (bool, error) { panic("broken") })
+	for range 2 {
+		require.Panics(t, func() { _, _ = s.login(t.Context(), owner, "x") })
+	}
+	_, err := s.login(t.Context(), owner, "x")
+	require.Equal(t, errs.TooManyRequests, errs.KindOf(err), "it is counted, and nobody waits for it")
+}
+
+func BenchmarkAuthenticate(b *testing.B) {
+	s := serviceWith(0, nil)
+	request := httptest.NewRequest(http.MethodGet, "/", nil)
+	request.Header.Set("Authorization", "Bearer "+must(s.tokens.issue(someID)))
+	b.Run("cached", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			must(s.Authenticate(request))
+		}
+	})
+	b.Run("uncached", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			s.tokens.verified.InvalidateAll()
+			must(s.Authenticate(request))
+		}
+	})
+}
