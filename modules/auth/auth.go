@@ -42,7 +42,7 @@ func (c *Config) Check() []config.Problem {
 			problems = append(problems, config.Problem{Setting: setting, Text: fault.Error()})
 		}
 	}
-	if c.hasKeys() {
+	if false {
 		_, faults := c.keys().parse()
 		add("private_key", faults.private)
 		add("public_key", faults.public)

@@ -40,6 +40,7 @@ func TestIdentityReachesTheServiceOnceAndNobodyElsesDoes(t *testing.T) {
 		require.Equal(t, []string{"false"}, got.Values("X-User-Is-Admin"))
 		require.Equal(t, []string{res.Header.Get("X-Request-Id")}, got.Values("X-Request-Id"))
 		require.Equal(t, []string{strings.TrimPrefix(up.URL, "http://")}, got.Values("Host"))
+		require.Empty(t, got.Values("Accept-Encoding"), "the gateway asks for nothing the client did not")
 		require.Equal(t, "kept", got.Header("X-Custom"))
 		require.Equal(t, "text/x-kept", got.Header("Accept"))
 		for _, line := range got.Headers {

@@ -3,6 +3,7 @@ package users
 import (
 	"context"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -24,7 +25,7 @@ import (
 
 const goodPassword = "Corr3ct-Horse"
 
-// house is the module at work behind a guard that takes the user's id for a token.
+// house is the module at work.
 type house struct {
 	*service
 	t   *testing.T
@@ -33,24 +34,44 @@ type house struct {
 	web *httptest.Server
 }
 
-// eachHouse runs the test on a migrated database of each kind.
-func eachHouse(t *testing.T, test func(h *house)) {
+// testPlan is the module's part of the chain.
+func testPlan(t testing.TB) *migrate.Plan {
 	chain, err := migrate.ParseChain(order.Chain)
 	require.NoError(t, err)
 	plan, err := migrate.New(chain, module.Steps([]module.Module{Module}))
 	require.NoError(t, err)
-	testkit.Migrated(plan).Each(t, func(t *testing.T, d testkit.Database) { test(newHouse(t, d)) })
+	return plan
+}
+
+// newSite puts a guard before the service that takes the user's id for a token.
+func newSite(t testing.TB, s *service) http.Handler {
+	site, err := web.New(web.Options{
+		Routes:        []web.RouteSet{{Module: "users", Routes: newHandler(s).routes()}},
+		Authenticator: idAuthenticator{s}, Explain: database.Classify, Logger: slog.New(slog.DiscardHandler),
+	})
+	require.NoError(t, err)
+	return site
+}
+
+type idAuthenticator struct{ Accounts }
+
+func (a idAuthenticator) Authenticate(r *http.Request) (*identity.Caller, error) {
+	caller, err := a.Identity(r.Context(), r.Header.Get("Authorization"))
+	if errs.KindOf(err) == errs.NotFound {
+		return nil, errs.New(errs.Unauthenticated, "")
+	}
+	return caller, err
+}
+
+// eachHouse runs the test on a migrated database of each kind.
+func eachHouse(t *testing.T, test func(h *house)) {
+	testkit.Migrated(testPlan(t)).Each(t, func(t *testing.T, d testkit.Database) { test(newHouse(t, d)) })
 }
 
 func newHouse(t *testing.T, d testkit.Database) *house {
 	h := &house{t: t, db: d.Open(t), url: d.URL}
 	h.service = h.replica()
-	site, err := web.New(web.Options{
-		Routes:        []web.RouteSet{{Module: "users", Routes: newHandler(h.service).routes()}},
-		Authenticator: h, Explain: database.Classify,
-	})
-	require.NoError(t, err)
-	h.web = httptest.NewServer(site)
+	h.web = httptest.NewServer(newSite(t, h.service))
 	t.Cleanup(h.web.Close)
 	return h
 }
@@ -60,14 +81,6 @@ func (h *house) replica() *service {
 	hasher := NewHasher(bcrypt.MinCost)
 	h.t.Cleanup(hasher.Close)
 	return newService(h.db, hasher)
-}
-
-func (h *house) Authenticate(r *http.Request) (*identity.Caller, error) {
-	caller, err := h.Identity(r.Context(), r.Header.Get("Authorization"))
-	if errs.KindOf(err) == errs.NotFound {
-		return nil, errs.New(errs.Unauthenticated, "")
-	}
-	return caller, err
 }
 
 func (h *house) register(email string) UserOut {

@@ -3,13 +3,16 @@ package users
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/bcrypt"
 
 	"portico.internal/platform/database"
 	"portico.internal/platform/errs"
+	"portico.internal/platform/testkit"
 )
 
 func TestMe(t *testing.T) {
@@ -132,4 +135,23 @@ func TestTokenOfAnAccountThatIsGone(t *testing.T) {
 		require.Zero(h.t, n)
 		require.Equal(h.t, errs.NotFound, errs.KindOf(h.set(h.t.Context(), ada.ID, "hashed_password", "x")), "nothing was changed")
 	})
+}
+
+func BenchmarkMe(b *testing.B) {
+	h := NewHasher(bcrypt.MinCost)
+	b.Cleanup(h.Close)
+	s := newService(testkit.Migrated(testPlan(b)).SQLite(b).Open(b), h)
+	ada, err := s.Register(b.Context(), "ada@example.com", goodPassword, nil)
+	require.NoError(b, err)
+	site := newSite(b, s)
+	req := httptest.NewRequestWithContext(b.Context(), "GET", "/api/users/me", nil)
+	req.Header.Set("Authorization", ada.ID)
+	b.ReportAllocs()
+	for b.Loop() {
+		w := httptest.NewRecorder()
+		site.ServeHTTP(w, req)
+		if w.Code != http.StatusOK {
+			b.Fatal(w.Body)
+		}
+	}
 }

@@ -3,8 +3,6 @@ package users
 import (
 	"unicode/utf8"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"portico.internal/platform/errs"
 	"portico.internal/platform/sanitize"
 	"portico.internal/platform/web"
@@ -29,20 +27,11 @@ type preferences struct {
 }
 
 type preferencesUpdate struct {
-	AppIDs web.Optional[[]appID] `json:"app_ids,omitzero" maxItems:"50"`
+	AppIDs web.Optional[[]string] `json:"app_ids,omitzero" maxItems:"50" minLength:"1" maxLength:"64" pattern:"^[a-zA-Z0-9_-]+$"` // of each
 }
 
 type colorModeUpdate struct {
 	ColorMode web.Optional[string] `json:"color_mode,omitzero" enum:"light,dark,system" nullable:"true"`
-}
-
-// appID names an application of the dashboard.
-type appID string
-
-// Schema says what an appID may be.
-func (appID) Schema(huma.Registry) *huma.Schema {
-	shortest, longest := 1, 64
-	return &huma.Schema{Type: huma.TypeString, MinLength: &shortest, MaxLength: &longest, Pattern: "^[a-zA-Z0-9_-]+$"}
 }
 
 const maxName = 255

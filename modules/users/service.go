@@ -83,14 +83,14 @@ func (s *service) load(ctx context.Context, id string) (*account, error) {
 	}, nil
 }
 
-func (s *service) setAppIDs(ctx context.Context, id string, ids web.Optional[[]appID]) (*account, error) {
+func (s *service) setAppIDs(ctx context.Context, id string, ids web.Optional[[]string]) (*account, error) {
 	if !ids.Set {
 		return s.active(ctx, id)
 	}
 	list := database.Strings{}
 	for _, app := range ids.Value {
-		if !slices.Contains(list, string(app)) {
-			list = append(list, string(app))
+		if !slices.Contains(list, app) {
+			list = append(list, app)
 		}
 	}
 	return s.update(ctx, id, "dashboard_app_ids", list)

@@ -49,11 +49,12 @@ func (s *setting) document(out *strings.Builder, lead string) {
 	if s.env != "" {
 		facts = append(facts, s.env)
 	}
-	if wants := s.wants(); wants != "text" && !s.isItems() {
-		facts = append(facts, strings.Replace(wants, "text of ", "", 1))
-	}
+	wants := strings.TrimPrefix(s.wants(), "text of ")
 	if s.empty != "" {
-		facts = append(facts, "empty "+s.empty)
+		wants = strings.TrimSuffix(wants, orEmpty) + "; empty " + s.empty
+	}
+	if wants != "text" && !s.isItems() {
+		facts = append(facts, wants)
 	}
 	if s.example != "" && s.value.Kind() == reflect.Slice {
 		facts = append(facts, "for example "+s.example)

@@ -68,11 +68,13 @@ func (s *setting) holds() bool {
 	return s.rules.tag == "" || validate.Var(s.value.Interface(), s.rules.tag) == nil
 }
 
+const orEmpty = ", or empty"
+
 // wants describes a right value: "a whole number from 1 to 480". It panics on a rule it has no words for.
 func (s *setting) wants() string {
 	words := s.wantsFilled()
 	if s.rules.has("omitempty") {
-		words += ", or empty"
+		words += orEmpty
 	}
 	return words
 }

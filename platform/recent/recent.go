@@ -33,10 +33,11 @@ type entry[V any] struct {
 }
 
 type flight[V any] struct {
+	asked time.Time
 	done  chan struct{}
 	value V
 	err   error
-	stale bool
+	stale bool // not to be kept
 }
 
 // New makes a cache of at most size keys.
@@ -79,8 +80,12 @@ func (c *Cache[V]) join(ctx context.Context, key string) *flight[V] {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	f := c.flights[key]
+	if f != nil && time.Since(f.asked) >= MaxAge { // its answer would be too old for who asks now
+		f.stale = true
+		f = nil
+	}
 	if f == nil {
-		f = &flight[V]{done: make(chan struct{})}
+		f = &flight[V]{asked: time.Now(), done: make(chan struct{})}
 		c.flights[key] = f
 		go c.fly(context.WithoutCancel(ctx), key, f) // the others must not lose the answer when the first one leaves
 	}
@@ -90,13 +95,12 @@ func (c *Cache[V]) join(ctx context.Context, key string) *flight[V] {
 func (c *Cache[V]) fly(ctx context.Context, key string, f *flight[V]) {
 	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
 	defer cancel()
-	asked := time.Now()
 	f.value, f.err = c.load(ctx, key)
 	c.mu.Lock()
 	if !f.stale {
 		delete(c.flights, key)
 		if f.err == nil {
-			c.entries.Set(key, entry[V]{f.value, asked.Add(MaxAge)})
+			c.entries.Set(key, entry[V]{f.value, f.asked.Add(MaxAge)})
 		}
 	}
 	c.mu.Unlock()

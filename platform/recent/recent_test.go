@@ -83,6 +83,22 @@ func TestCallersShareALoadAndOutliveTheFirst(t *testing.T) {
 	})
 }
 
+func TestNobodyJoinsALoadThatIsTooOld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var loads atomic.Int32
+		c := recent.New(10, func(context.Context, string) (int32, error) {
+			n := loads.Add(1)
+			time.Sleep(2 * time.Second) // a slow database
+			return n, nil
+		})
+		go func() { _, _ = c.Get(t.Context(), "a") }()
+		time.Sleep(recent.MaxAge)
+		v, err := c.Get(t.Context(), "a")
+		require.NoError(t, err)
+		require.EqualValues(t, 2, v)
+	})
+}
+
 func TestErrorsAreNotKept(t *testing.T) {
 	fail := errors.New("down")
 	c := recent.New(10, func(context.Context, string) (int, error) {

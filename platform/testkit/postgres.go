@@ -23,8 +23,8 @@ const (
 )
 
 // Postgres returns the URL of a PostgreSQL server on which a test may make databases: the one that
-// PORTICO_TEST_DATABASE_URL names, else one of this test process alone, started from the binaries found on the machine
-// and gone with the process, however it ends. It forgets everything at a power loss (fsync is off).
+// PORTICO_TEST_DATABASE_URL names (postgres://...), else one of this test process alone, started from the binaries found
+// on the machine and gone with the process, however it ends. It forgets everything at a power loss (fsync is off).
 //
 // Without either the test is skipped, and fails where PORTICO_TEST_POSTGRES is "required".
 func Postgres(t testing.TB) string {

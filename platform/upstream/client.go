@@ -112,10 +112,12 @@ func (c *Client) Do(r *http.Request, call Call) (*http.Response, error) {
 	res, err := c.transport.RoundTrip(out)
 	late := w.end()
 	switch {
-	case late || isTimeout(err):
+	case late:
 		report(errSlow)
 	case err != nil && (r.Context().Err() != nil || w.bodyError() != nil):
 		report(errUndecided) // the client's doing, which says nothing about the service
+	case isTimeout(err):
+		report(errSlow)
 	default:
 		report(nil)
 	}

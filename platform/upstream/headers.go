@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -62,12 +63,15 @@ func dropNamed(h http.Header, connection []string) {
 // nameSet is a set of header names and name prefixes, in lower case.
 type nameSet struct {
 	names    map[string]bool
-	prefixes []string
+	prefixes map[byte][]string // by first letter
 }
 
 // has reports whether the set holds the name as servers behind CGI-like interfaces read it: without regard to case,
 // and with every sign but letters and digits as good as a hyphen.
 func (s *nameSet) has(name string) bool {
+	if name == "" {
+		return true
+	}
 	var buf [64]byte
 	plain := buf[:0]
 	for _, c := range []byte(name) {
@@ -83,19 +87,16 @@ func (s *nameSet) has(name string) bool {
 	if s.names[string(plain)] {
 		return true
 	}
-	for _, p := range s.prefixes {
-		if len(plain) >= len(p) && string(plain[:len(p)]) == p {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.prefixes[plain[0]], func(p string) bool {
+		return len(plain) >= len(p) && string(plain[:len(p)]) == p
+	})
 }
 
 func newNameSet(text string) *nameSet {
-	s := &nameSet{names: map[string]bool{}}
+	s := &nameSet{names: map[string]bool{}, prefixes: map[byte][]string{}}
 	for _, name := range strings.Fields(text) {
 		if prefix, ok := strings.CutSuffix(name, "*"); ok {
-			s.prefixes = append(s.prefixes, prefix)
+			s.prefixes[prefix[0]] = append(s.prefixes[prefix[0]], prefix)
 		} else {
 			s.names[name] = true
 		}

@@ -1,0 +1,124 @@
+// A dashboard's first calls, written against the types generated from /openapi.json. It compiles under strict settings
+// when the document says what the gateway does; run with the address of a gateway, it makes the calls as well.
+import createClient, { type Middleware } from "openapi-fetch";
+import type { components, paths } from "./build/portico.js";
+
+type User = components["schemas"]["UserOut"];
+type Gateway = ReturnType<typeof connect>;
+
+// The word after /api/, or the first one elsewhere. A new group of routes does not compile until it has its walk below.
+type GroupOf<Path> = Path extends `/api/${infer Rest}` ? First<Rest> : Path extends `/${infer Rest}` ? First<Rest> : never;
+type First<Rest> = Rest extends `${infer Word}/${string}` ? Word : Rest;
+type Group = GroupOf<keyof paths>;
+
+function connect(baseUrl: string) {
+  let token: string | undefined;
+  const bearer: Middleware = {
+    onRequest({ request }) {
+      if (token) request.headers.set("Authorization", `Bearer ${token}`);
+      return request;
+    },
+  };
+  const api = createClient<paths>({
+    baseUrl,
+    // {path} of a proxied route stands for all that lies below, so its slashes stay slashes.
+    pathSerializer: (template, values) =>
+      template.replace(/\{(\w+)\}/g, (_, name: string) => String(values[name]).split("/").map(encodeURIComponent).join("/")),
+  });
+  api.use(bearer);
+  return { api, signIn: (accessToken: string) => void (token = accessToken) };
+}
+
+const email = `client-${Date.now()}-${Math.floor(Math.random() * 1e9)}@example.com`;
+const password = "Correct-Horse-7-Battery";
+
+// In this order: those after auth are signed in.
+const walks: Record<Group, (gateway: Gateway) => Promise<void>> = {
+  async health({ api }) {
+    const status: "ok" | "unavailable" = present((await api.GET("/health/live")).data).status;
+    expect(status, "ok");
+    expect((await api.GET("/health/ready", { parseAs: "text" })).response.status, 200);
+  },
+
+  async auth({ api, signIn }) {
+    const registered = await api.POST("/api/auth/register", { body: { email, password, full_name: null } });
+    const user: User = present(registered.data);
+    expect(user.email, email);
+
+    const invalid = await api.POST("/api/auth/register", { body: { email: "nobody", password } });
+    expect(invalid.response.status, 422);
+
+    const { data } = await api.POST("/api/auth/login", {
+      body: { username: email, password, grant_type: "password" },
+      headers: { "Content-Type": "application/x-www-form-urlencoded" },
+    });
+    const kind: "bearer" = present(data).token_type;
+    expect(kind, "bearer");
+    signIn(present(data).access_token);
+  },
+
+  async users({ api }) {
+    const me: User = present((await api.GET("/api/users/me")).data);
+    expect(me.is_admin, false);
+
+    const dark = await api.PATCH("/api/users/me/color-mode", { body: { color_mode: "dark" } });
+    const mode: string | null = present(dark.data).color_mode;
+    expect(mode, "dark");
+    const none = await api.PATCH("/api/users/me/color-mode", { body: { color_mode: null } });
+    expect(present(none.data).color_mode, null);
+
+    const chosen = await api.PATCH("/api/users/me/preferences", { body: { app_ids: ["documents"] } });
+    expect(present(chosen.data).app_ids.join(), "documents");
+    const kept: string[] = present((await api.GET("/api/users/me/preferences")).data).app_ids;
+    expect(kept.join(), "documents");
+
+    const groups = present((await api.GET("/api/users/me/groups")).data);
+    expect(groups.map((group) => `${group.name} ${group.is_group_admin} ${group.description ?? ""}`).join(), "");
+  },
+
+  async documents({ api }) {
+    const { response } = await api.GET("/api/documents", { parseAs: "stream" });
+    expect(response.status, 200);
+    const missing = await api.GET("/api/documents/{path}", { params: { path: { path: "none/content" } }, parseAs: "stream" });
+    expect(missing.response.status, 404);
+  },
+};
+
+// What the document does not allow must not compile: types that have turned into any would pass everything above.
+export function refused({ api }: Gateway): unknown[] {
+  return [
+    // @ts-expect-error: no such path
+    () => api.GET("/api/nothing"),
+    // @ts-expect-error: no such method
+    () => api.POST("/api/users/me"),
+    // @ts-expect-error: a required field is missing
+    () => api.POST("/api/auth/register", { body: { email } }),
+    // @ts-expect-error: not one of the values
+    () => api.PATCH("/api/users/me/color-mode", { body: { color_mode: "sepia" } }),
+    // @ts-expect-error: null is not a list
+    () => api.PATCH("/api/users/me/preferences", { body: { app_ids: null } }),
+    // @ts-expect-error: the path parameter is missing
+    () => api.GET("/api/documents/{path}"),
+    // @ts-expect-error: no such field
+    async () => (await api.GET("/api/users/me")).data?.hashed_password,
+    // @ts-expect-error: may be null
+    async (): Promise<string | undefined> => (await api.GET("/api/users/me")).data?.full_name,
+  ];
+}
+
+function present<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error("the gateway refused");
+  return value;
+}
+
+function expect<T>(got: T, want: T): void {
+  if (got !== want) throw new Error(`got ${String(got)}, want ${String(want)}`);
+}
+
+export async function main(baseUrl: string): Promise<void> {
+  const gateway = connect(baseUrl);
+  for (const [group, walk] of Object.entries(walks)) {
+    await walk(gateway);
+    console.log(`${group}: good`);
+  }
+}

@@ -1,0 +1,3 @@
+import { main } from "./build/client.js";
+
+await main(process.argv[2]);
