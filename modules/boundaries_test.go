@@ -66,7 +66,6 @@ var owners = map[string][]string{
 	"portico.internal/modules/users":       {"modules/"},
 	"golang.org/x/sys/":                    {"modules/users", "features/docservice", "platform/"},
 	"database/sql":                         {"platform/database", "platform/migrate"},
-	"net/http/httputil":                    {"bench"},
 	"github.com/swaggest/":                 {"platform/web"},
 	"github.com/rs/cors":                   {"platform/web"},
 	"github.com/sony/gobreaker":            {"platform/upstream"},

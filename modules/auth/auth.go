@@ -26,7 +26,7 @@ type Config struct {
 	PrivateKey             string `yaml:"private_key" env:"JWT_PRIVATE_KEY" validate:"max=16384" secret:"true" doc:"Signs tokens: RSA of 4096 bits or more, in PEM or PEM with literal \\n. Both keys empty: a pair is made in data_dir."`
 	PublicKey              string `yaml:"public_key" env:"JWT_PUBLIC_KEY" validate:"max=16384" secret:"true" doc:"Verifies tokens: the other half of private_key."`
 	ExpireMinutes          int    `yaml:"expire_minutes" env:"EXPIRE_MINUTES" default:"480" validate:"min=1,max=480" doc:"How long a token lasts."`
-	Registration           string `yaml:"registration" env:"PORTICO_REGISTRATION" default:"open" validate:"oneof=open closed" doc:"Whether anybody may make an account, or only administrators."`
+	Registration           string `yaml:"registration" env:"PORTICO_REGISTRATION" default:"open" validate:"oneof=open closed" doc:"open: anybody may make an account. closed: register answers 404."`
 	AdminEmail             string `yaml:"admin_email" env:"PORTICO_ADMIN_EMAIL" validate:"max=320" doc:"The first administrator, made at a start that finds none."`
 	AdminPassword          string `yaml:"admin_password" env:"PORTICO_ADMIN_PASSWORD" validate:"max=72" secret:"true" doc:"The first administrator's password."`
 	LoginFailuresPerMinute int    `yaml:"login_failures_per_minute" env:"PORTICO_LOGIN_FAILURES_PER_MINUTE" default:"10" validate:"min=0,max=1000" doc:"Failed logins to an account from one address; ten times as many from one address to all accounts. 0 turns throttling off."`
@@ -42,7 +42,7 @@ func (c *Config) Check() []config.Problem {
 			problems = append(problems, config.Problem{Setting: setting, Text: fault.Error()})
 		}
 	}
-	if false {
+	if c.hasKeys() {
 		_, faults := c.keys().parse()
 		add("private_key", faults.private)
 		add("public_key", faults.public)

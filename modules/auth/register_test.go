@@ -2,6 +2,7 @@ package auth
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -27,8 +28,11 @@ func TestRegister(t *testing.T) {
 			testkit.Scenario{Name: "missing", Request: registerBody(`{"passwort":"canary"}`), Status: 422, Not: []string{"canary"}, Want: []string{
 				`"loc":["body","email"],"msg":"Field required"`, `"loc":["body","password"],"msg":"Field required"`,
 			}},
-			testkit.Scenario{Name: "over 72 bytes", Request: registerBody(`{"email":"a@example.com","password":"` + testkit.Password + "\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9" + `"}`), Status: 422, Not: []string{testkit.Password}, Want: []string{"72 bytes"}},
+			testkit.Scenario{Name: "over 72 bytes", Request: registerBody(`{"email":"a@example.com","password":"` + testkit.Password + strings.Repeat("é", 28) + `"}`), Status: 422, Not: []string{testkit.Password}, Want: []string{"72 bytes"}},
 			testkit.Scenario{Name: "NUL", Request: registerBody(`{"email":"a@example.com","password":"` + testkit.Password + `\u0000"}`), Status: 422, Not: []string{testkit.Password}},
+			testkit.Scenario{Name: "long name", Request: registerBody(`{"email":"a@example.com","password":"` + testkit.Password + `","full_name":"` + strings.Repeat("x", 256) + `"}`), Status: 422, Want: []string{
+				`{"detail":[{"type":"string_too_long","loc":["body","full_name"],"msg":"String should have at most 255 characters",`,
+			}},
 			testkit.Scenario{Name: "no body", Request: testkit.Request{Method: http.MethodPost, Path: "/api/auth/register"}, Status: 422, Want: []string{`"loc":["body"]`}},
 			testkit.Scenario{Name: "wrong method", Request: testkit.Request{Method: http.MethodGet, Path: "/api/auth/register"}, Status: 405},
 		)

@@ -64,6 +64,9 @@ func typed[In, Out any](method, path string, access Access, h Handler[In, Out], 
 // newPlan reads the types of a route once.
 func newPlan(reg huma.Registry, module string, r Route) *plan {
 	p := &plan{Route: r, module: module}
+	if r.out != nil {
+		p.reply = newReplyPlan(r.out)
+	}
 	if r.in == nil {
 		return p
 	}
@@ -82,7 +85,6 @@ func newPlan(reg huma.Registry, module string, r Route) *plan {
 				validator: compile(reg, f.Type, reg.Schema(f.Type, true, r.Method+r.Path))}
 		}
 	}
-	p.reply = newReplyPlan(r.out)
 	return p
 }
 

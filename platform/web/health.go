@@ -37,7 +37,8 @@ func (h *Health) Stop() {
 func (h *Health) Routes() RouteSet {
 	return RouteSet{Module: "web", Routes: []Route{
 		Get("/health/live", Public, h.live, Summary("The process runs; depends on nothing")),
-		Raw(http.MethodGet, "/health/ready", Public, h.ready, Summary("Requests can be served: 200, else 503; both name the checks")),
+		Raw(http.MethodGet, "/health/ready", Public, h.ready, Answers[readiness](),
+			Summary("Requests can be served: 200, else 503 with the same body")),
 	}}
 }
 
@@ -46,6 +47,11 @@ type status struct {
 }
 
 func (h *Health) live(context.Context, *None) (*status, error) { return &status{"ok"}, nil }
+
+type readiness struct {
+	Status string            `json:"status" enum:"ok,unavailable"`
+	Checks map[string]string `json:"checks"`
+}
 
 // ready names the checks and never their errors.
 func (h *Health) ready(w http.ResponseWriter, r *http.Request) error {
@@ -69,8 +75,8 @@ func (h *Health) ready(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	if ready {
-		return WriteJSON(w, http.StatusOK, map[string]any{"status": "ok", "checks": checks})
+		return WriteJSON(w, http.StatusOK, readiness{"ok", checks})
 	}
 	w.Header().Set("Retry-After", "1")
-	return WriteJSON(w, http.StatusServiceUnavailable, map[string]any{"status": "unavailable", "checks": checks})
+	return WriteJSON(w, http.StatusServiceUnavailable, readiness{"unavailable", checks})
 }

@@ -118,7 +118,12 @@ func (s *Site) operation(path string, p *plan) *huma.Operation {
 		op.RequestBody = &huma.RequestBody{Required: !p.body.optional,
 			Content: map[string]*huma.MediaType{media: {Schema: s.registry.Schema(field.Type, true, op.OperationID)}}}
 	}
+	if p.in == nil && (p.Method == http.MethodPost || p.Method == http.MethodPut || p.Method == http.MethodPatch) {
+		op.RequestBody = &huma.RequestBody{Content: map[string]*huma.MediaType{"*/*": {Schema: &huma.Schema{}}}}
+	}
 	op.Responses[strconv.Itoa(p.Status)] = s.success(op, p)
+	op.Responses["default"] = &huma.Response{Description: "Any other failure",
+		Content: map[string]*huma.MediaType{"application/json": {Schema: s.errorSchema(0)}}}
 	for _, e := range s.failures(p) {
 		op.Responses[strconv.Itoa(e)] = &huma.Response{Description: http.StatusText(e),
 			Content: map[string]*huma.MediaType{"application/json": {Schema: s.errorSchema(e)}}}
@@ -175,10 +180,17 @@ type validationBody struct {
 
 type validationIssue struct {
 	Type  string         `json:"type"`
-	Loc   []any          `json:"loc"`
+	Loc   []locStep      `json:"loc"`
 	Msg   string         `json:"msg"`
 	Input any            `json:"input"`
 	Ctx   map[string]any `json:"ctx,omitzero"`
+}
+
+// locStep is a name, or the index in a list.
+type locStep struct{}
+
+func (locStep) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{AnyOf: []*huma.Schema{{Type: huma.TypeString}, {Type: huma.TypeInteger}}}
 }
 
 func (s *Site) errorSchema(status int) *huma.Schema {

@@ -27,7 +27,7 @@ type Route struct {
 	Summary string // one line for the OpenAPI document
 	Hidden  bool   // not in the OpenAPI document
 
-	in, out reflect.Type // nil for raw routes
+	in, out reflect.Type // in is nil for raw routes
 	handle  func(*plan, http.ResponseWriter, *http.Request) error
 }
 
@@ -51,6 +51,9 @@ func Status(code int) Option { return func(r *Route) { r.Status = code } }
 
 // Summary sets the line that describes the route in the OpenAPI document.
 func Summary(text string) Option { return func(r *Route) { r.Summary = text } }
+
+// Answers sets the JSON body of a raw route's success in the OpenAPI document.
+func Answers[Out any]() Option { return func(r *Route) { r.out = reflect.TypeFor[Out]() } }
 
 // Hide keeps the route out of the OpenAPI document.
 func Hide() Option { return func(r *Route) { r.Hidden = true } }

@@ -59,7 +59,7 @@ func (p *person) Check(c *web.Check) {
 	}, "email")
 	web.Apply(c, &p.Password, func(s string) (string, error) {
 		if len(s) < 8 {
-			return "", errors.New("Password must be at least 8 characters") //nolint:staticcheck // a sentence for people
+			return "", errors.New("Password must be at least 8 characters")
 		}
 		return s, nil
 	}, "password")
