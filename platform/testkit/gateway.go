@@ -29,14 +29,15 @@ type Gateway struct {
 
 	tokens sync.Map
 	stop   func()
-	code   chan int
+	ended  chan struct{}
+	code   int // once ended is closed
 }
 
 // StartGateway runs the program on free loopback ports and waits until it listens. Environ is its whole environment,
 // on top of what a test needs.
 func StartGateway(t testing.TB, spec app.Spec, environ map[string]string) *Gateway {
 	t.Helper()
-	g := &Gateway{DataDir: t.TempDir(), Out: &Output{}, Log: &Output{}, code: make(chan int, 1)}
+	g := &Gateway{DataDir: t.TempDir(), Out: &Output{}, Log: &Output{}, ended: make(chan struct{})}
 	env := map[string]string{
 		"PORTICO_LISTEN": "127.0.0.1:0", "PORTICO_INTERNAL_LISTEN": "127.0.0.1:0", "PORTICO_DATA_DIR": g.DataDir,
 		"PORTICO_LOG_LEVEL": "debug", "PORTICO_LOG_FORMAT": "json",
@@ -50,12 +51,13 @@ func StartGateway(t testing.TB, spec app.Spec, environ map[string]string) *Gatew
 	ctx, cancel := context.WithCancel(context.Background())
 	g.stop = cancel
 	go func() {
-		g.code <- app.Run(ctx, spec, app.Process{Args: []string{"serve"}, Environ: list, Stdin: strings.NewReader(""), Stdout: g.Out, Stderr: g.Log})
+		defer close(g.ended)
+		g.code = app.Run(ctx, spec, app.Process{Args: []string{"serve"}, Environ: list, Stdin: strings.NewReader(""), Stdout: g.Out, Stderr: g.Log})
 	}()
 	t.Cleanup(func() { g.Stop(t) })
-	require.Eventually(t, func() bool { return len(g.code) > 0 || strings.Contains(g.Out.String(), "listens on") },
+	require.Eventually(t, func() bool { return g.over() || strings.Contains(g.Out.String(), "listens on") },
 		time.Minute, 5*time.Millisecond, "the gateway did not start")
-	require.Empty(t, g.code, "the gateway stopped at once: %s", g.Log)
+	require.False(t, g.over(), "the gateway stopped at once: %s", g.Log)
 	g.URL = find(t, g.Out, `listens on (http://\S+)`)
 	g.Internal = "http://" + find(t, g.Log, `"internal":"([^"]+)"`)
 	return g
@@ -68,13 +70,21 @@ func find(t testing.TB, in *Output, pattern string) string {
 	return found[1]
 }
 
-// Stop ends the gateway as SIGTERM does and returns its exit code. A second call returns at once.
+func (g *Gateway) over() bool {
+	select {
+	case <-g.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// Stop ends the gateway as SIGTERM does and returns its exit code.
 func (g *Gateway) Stop(t testing.TB) int {
 	g.stop()
 	select {
-	case code := <-g.code:
-		close(g.code)
-		return code
+	case <-g.ended:
+		return g.code
 	case <-time.After(time.Minute):
 		t.Error("the gateway did not stop")
 		return -1

@@ -207,7 +207,7 @@ func (f *param) set(target reflect.Value, text string, loc []any) []errs.Issue {
 	switch target.Kind() {
 	case reflect.String:
 		if !utf8.ValidString(text) || strings.IndexByte(text, 0) >= 0 {
-			return f.issue(strings.ToValidUTF8(text, "\uFFFD"), loc, "value_error", "Value error, not a text in UTF-8 without NUL", map[string]any{"error": struct{}{}})
+			return f.issue(toText(text), loc, "value_error", "Value error, not a text in UTF-8 without NUL", map[string]any{"error": struct{}{}})
 		}
 		if issues := f.check(text, loc); issues != nil {
 			return issues
@@ -222,7 +222,7 @@ func (f *param) set(target reflect.Value, text string, loc []any) []errs.Issue {
 	case reflect.Int:
 		n, err := strconv.Atoi(strings.TrimSpace(text))
 		if err != nil {
-			return f.issue(strings.ToValidUTF8(text, "\uFFFD"), loc, "int_parsing", "Input should be a valid integer, unable to parse string as an integer", nil)
+			return f.issue(toText(text), loc, "int_parsing", "Input should be a valid integer, unable to parse string as an integer", nil)
 		}
 		if issues := f.check(number(strconv.Itoa(n)), loc); issues != nil {
 			issues[0].Input = text

@@ -80,7 +80,7 @@ func parseJSON(contentType string, body []byte) (any, error) {
 		return absent{}, nil
 	}
 	if !isJSON(contentType) {
-		return strings.ToValidUTF8(string(body), "\uFFFD"), nil // FastAPI validates such a body as the text it is
+		return toText(string(body)), nil // FastAPI validates such a body as the text it is
 	}
 	var tree any
 	if err := json.Unmarshal(body, &tree, keepNumbers); err != nil {
@@ -183,6 +183,9 @@ func laxBool(s string) (value, ok bool) {
 	return false, false
 }
 
+// toText replaces what is no UTF-8, as Python does with forms.
+func toText(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+
 // parseForm reads an urlencoded or multipart form. Of a repeated field the last value counts.
 func parseForm(r *http.Request, body []byte) (map[string]any, error) {
 	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
@@ -192,7 +195,7 @@ func parseForm(r *http.Request, body []byte) (map[string]any, error) {
 	case media == "application/x-www-form-urlencoded":
 		for pair := range strings.SplitSeq(string(body), "&") {
 			name, value, _ := strings.Cut(pair, "=")
-			form[unescape(name)] = unescape(value)
+			form[toText(unescape(name))] = toText(unescape(value))
 		}
 	case media == "multipart/form-data":
 		if params["boundary"] == "" {
@@ -203,7 +206,7 @@ func parseForm(r *http.Request, body []byte) (map[string]any, error) {
 			return nil, errs.Wrap(errs.BadRequest, "There was an error parsing the body", err)
 		}
 		for name, values := range r.MultipartForm.Value {
-			form[name] = values[len(values)-1]
+			form[toText(name)] = toText(values[len(values)-1])
 		}
 	}
 	for name, value := range form {

@@ -1,0 +1,121 @@
+// Bench measures the gateway against a bare reverse proxy, in one run on one machine: go run ./bench
+//
+// Servers and load are processes of their own, so that the CPU time of a server is its own; what is compared takes
+// turns, and medians are printed. It needs Linux (/proc) and the Go tool, and PostgreSQL's binaries for the rows that
+// speak of it. It listens on loopback only.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// timeLimit bounds the whole run.
+const timeLimit = 8 * time.Minute
+
+func main() {
+	os.Exit(run())
+}
+
+func run() int {
+	if len(os.Args) > 1 {
+		if role, ok := roles[os.Args[1]]; ok {
+			return result(role(os.Args[2:]))
+		}
+	}
+	rounds := flag.Int("rounds", 5, "how often each measurement is repeated; the median is printed")
+	gateway := flag.String("gateway", "", "the portico binary to measure; empty: built from ./cmd/portico")
+	flag.Parse()
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, timeLimit)
+	defer cancel()
+	dir, err := os.MkdirTemp("", "portico-bench-")
+	if err != nil {
+		return result(err)
+	}
+	defer os.RemoveAll(dir)
+	b := &bench{ctx: ctx, dir: dir, rounds: *rounds, binary: *gateway}
+	defer b.stop()
+	return result(b.all())
+}
+
+func result(err error) int {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		return 1
+	}
+	return 0
+}
+
+// roles are what a child process can be.
+var roles = map[string]func(args []string) error{
+	"upstream": serveUpstream,
+	"bare":     serveBare,
+	"load":     generateLoad,
+	"events":   watchEvents,
+	"hash":     hashAlone,
+}
+
+type bench struct {
+	ctx      context.Context
+	dir      string
+	rounds   int
+	binary   string
+	children []*child
+	cleanup  []func()
+}
+
+func (b *bench) stop() {
+	for _, c := range b.children {
+		c.stop()
+	}
+	for _, f := range b.cleanup {
+		f()
+	}
+}
+
+func (b *bench) all() error {
+	if b.binary == "" {
+		fmt.Println("building ./cmd/portico")
+		if err := b.build(); err != nil {
+			return err
+		}
+	}
+	upstream, err := b.server("upstream")
+	if err != nil {
+		return err
+	}
+	bare, err := b.server("bare", upstream.addr)
+	if err != nil {
+		return err
+	}
+	sqlite, err := b.gateway("sqlite", "", upstream.addr)
+	if err != nil {
+		return fmt.Errorf("gateway on SQLite: %w", err)
+	}
+	var postgres *gateway
+	if url, err := b.postgres(); err != nil {
+		fmt.Println("no PostgreSQL:", err)
+	} else if postgres, err = b.gateway("postgres", url, upstream.addr); err != nil {
+		return fmt.Errorf("gateway on PostgreSQL: %w", err)
+	}
+	for _, step := range []func() error{
+		func() error { return b.requests(bare, sqlite, postgres) },
+		func() error { return b.streams(bare, sqlite) },
+		func() error { return b.memory(sqlite) },
+		func() error { return b.events(sqlite) },
+		func() error { return b.loginStorm(sqlite) },
+	} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
