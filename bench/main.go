@@ -29,6 +29,7 @@ func run() int {
 		}
 	}
 	rounds := flag.Int("rounds", 5, "how often each measurement is repeated; the median is printed")
+	only := flag.String("only", "", "one of requests, streams, memory, events, logins; empty: all of them")
 	gateway := flag.String("gateway", "", "the portico binary to measure; empty: built from ./cmd/portico")
 	flag.Parse()
 
@@ -41,7 +42,7 @@ func run() int {
 		return result(err)
 	}
 	defer os.RemoveAll(dir)
-	b := &bench{ctx: ctx, dir: dir, rounds: *rounds, binary: *gateway}
+	b := &bench{ctx: ctx, dir: dir, rounds: *rounds, binary: *gateway, only: *only}
 	defer b.stop()
 	return result(b.all())
 }
@@ -68,6 +69,7 @@ type bench struct {
 	dir      string
 	rounds   int
 	binary   string
+	only     string
 	children []*child
 	cleanup  []func()
 }
@@ -106,14 +108,20 @@ func (b *bench) all() error {
 	} else if postgres, err = b.gateway("postgres", url, upstream.addr); err != nil {
 		return fmt.Errorf("gateway on PostgreSQL: %w", err)
 	}
-	for _, step := range []func() error{
-		func() error { return b.requests(bare, sqlite, postgres) },
-		func() error { return b.streams(bare, sqlite) },
-		func() error { return b.memory(sqlite) },
-		func() error { return b.events(sqlite) },
-		func() error { return b.loginStorm(sqlite) },
+	for _, step := range []struct {
+		name string
+		run  func() error
+	}{
+		{"requests", func() error { return b.requests(bare, sqlite, postgres) }},
+		{"streams", func() error { return b.streams(bare, sqlite) }},
+		{"memory", func() error { return b.memory(sqlite) }},
+		{"events", func() error { return b.events(sqlite) }},
+		{"logins", func() error { return b.loginStorm(sqlite) }},
 	} {
-		if err := step(); err != nil {
+		if b.only != "" && b.only != step.name {
+			continue
+		}
+		if err := step.run(); err != nil {
 			return err
 		}
 	}

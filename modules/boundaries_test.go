@@ -43,7 +43,7 @@ var layers = map[string][]string{
 
 // owners are the only folders that may use a library.
 var owners = map[string][]string{
-	"golang.org/x/crypto/bcrypt":           {"modules/users"},
+	"golang.org/x/crypto/bcrypt":           {"modules/users", "bench"},
 	"github.com/golang-jwt/jwt/":           {"modules/auth"},
 	"github.com/go-gormigrate/gormigrate/": {"platform/migrate"},
 	"gorm.io/driver/":                      {"platform/database"},

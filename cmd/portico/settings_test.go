@@ -29,9 +29,8 @@ const canary = "c4n4ry-w0rd"
 // the setting, and no value is shown, for any may be a secret.
 func TestBadSettings(t *testing.T) {
 	t.Parallel()
-	pair := env{"JWT_PRIVATE_KEY": gatewaytest.PrivateKey, "JWT_PUBLIC_KEY": gatewaytest.PublicKey}
-	taken := listener(t)
-	silent := listener(t)
+	base := ports.with(env{"JWT_PRIVATE_KEY": gatewaytest.PrivateKey, "JWT_PUBLIC_KEY": gatewaytest.PublicKey})
+	taken := silent(t).Addr().String()
 	short := rsaKey(t)
 	const (
 		private = "auth.private_key (JWT_PRIVATE_KEY): "
@@ -42,14 +41,14 @@ func TestBadSettings(t *testing.T) {
 		yaml string   // of the configuration file; none when empty
 		want []string // how the lines begin, after "portico: "
 	}{
-		"no public key":        {env: env{"JWT_PRIVATE_KEY": gatewaytest.PrivateKey}, want: []string{public}},
-		"no private key":       {env: env{"JWT_PUBLIC_KEY": gatewaytest.PublicKey}, want: []string{private}},
+		"no public key":        {env: env{"JWT_PUBLIC_KEY": ""}, want: []string{public}},
+		"no private key":       {env: env{"JWT_PRIVATE_KEY": ""}, want: []string{private}},
 		"short keys":           {env: env{"JWT_PRIVATE_KEY": privatePEM(t, short), "JWT_PUBLIC_KEY": publicPEM(t, &short.PublicKey)}, want: []string{private, public}},
-		"keys of two pairs":    {env: pair.with(env{"JWT_PUBLIC_KEY": publicPEM(t, otherKey(t))}), want: []string{public}},
+		"keys of two pairs":    {env: env{"JWT_PUBLIC_KEY": publicPEM(t, otherKey(t))}, want: []string{public}},
 		"keys swapped":         {env: env{"JWT_PRIVATE_KEY": gatewaytest.PublicKey, "JWT_PUBLIC_KEY": gatewaytest.PrivateKey}, want: []string{private, public}},
-		"elliptic curve":       {env: pair.with(env{"JWT_PRIVATE_KEY": privatePEM(t, ecKey(t))}), want: []string{private}},
-		"no PEM":               {env: pair.with(env{"JWT_PRIVATE_KEY": canary + canary}), want: []string{private}},
-		"damaged PEM":          {env: pair.with(env{"JWT_PRIVATE_KEY": strings.Replace(gatewaytest.PrivateKey, "M", "N", 9)}), want: []string{private}},
+		"elliptic curve":       {env: env{"JWT_PRIVATE_KEY": privatePEM(t, ecKey(t))}, want: []string{private}},
+		"no PEM":               {env: env{"JWT_PRIVATE_KEY": canary + canary}, want: []string{private}},
+		"damaged PEM":          {env: env{"JWT_PRIVATE_KEY": strings.Replace(gatewaytest.PrivateKey, "M", "N", 9)}, want: []string{private}},
 		"unknown variable":     {env: env{"PORTICO_ADMIN_PASWORD": canary}, want: []string{"PORTICO_ADMIN_PASWORD (environment): "}},
 		"unknown key":          {yaml: "auth:\n  admin_pasword: " + canary + "\n", want: []string{"auth.admin_pasword (portico.yaml line 2): "}},
 		"no YAML":              {yaml: "auth: [" + canary + "\n", want: []string{"portico.yaml line "}},
@@ -63,8 +62,7 @@ func TestBadSettings(t *testing.T) {
 		"internal port in use": {env: env{"PORTICO_INTERNAL_LISTEN": taken}, want: []string{"internal_listen (PORTICO_INTERNAL_LISTEN): "}},
 		"one port for both":    {env: env{"PORTICO_LISTEN": taken, "PORTICO_INTERNAL_LISTEN": taken}, want: []string{"internal_listen (PORTICO_INTERNAL_LISTEN): "}},
 		"database refuses":     {env: unreachable("127.0.0.1:1"), want: []string{"database.url (DATABASE_URL): "}},
-		"database is silent":   {env: unreachable(silent), want: []string{"database.url (DATABASE_URL): "}},
-		"no such database":     {env: env{"DATABASE_URL": elsewhere(t, "nowhere")}, want: []string{"database.url (DATABASE_URL): "}},
+		"database is silent":   {env: unreachable(silent(t).Addr().String()), want: []string{"database.url (DATABASE_URL): "}},
 		"another database":     {env: env{"DATABASE_URL": "mysql://root:" + canary + "@localhost/portico"}, want: []string{"database.url (DATABASE_URL): "}},
 		"database URL broken":  {env: env{"DATABASE_URL": "postgres://portico:" + canary + "%zz@localhost/portico"}, want: []string{"database.url (DATABASE_URL): "}},
 		"empty, only checked":  {env: env{"PORTICO_MIGRATE": "check"}, want: []string{"database.migrate (PORTICO_MIGRATE) "}},
@@ -79,7 +77,8 @@ func TestBadSettings(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			p := in(t, ports.with(test.env))
+			t.Parallel()
+			p := in(t, base.with(test.env))
 			if test.yaml != "" {
 				require.NoError(t, os.WriteFile(filepath.Join(p.dir, "portico.yaml"), []byte(test.yaml), 0o600))
 				p.env["PORTICO_CONFIG"] = "portico.yaml"
@@ -91,6 +90,15 @@ func TestBadSettings(t *testing.T) {
 			require.Empty(t, r.out.String())
 		})
 	}
+}
+
+func TestNoSuchDatabase(t *testing.T) {
+	t.Parallel()
+	p := in(t, ports.with(env{"DATABASE_URL": elsewhere(t, "nowhere"), "PORTICO_DATABASE_CONNECT_TIMEOUT": "1s"}))
+	r := p.start(t)
+	require.Positive(t, r.wait(t))
+	requireLines(t, r, "database.url (DATABASE_URL): ")
+	requireSilent(t, r, p.env)
 }
 
 // A database that a newer program has worked with is left alone.
@@ -112,9 +120,11 @@ func TestNewerDatabase(t *testing.T) {
 // The data directory must be one this account may write.
 func TestForeignDataDirectory(t *testing.T) {
 	t.Parallel()
-	p := in(t, ports)
-	require.NoError(t, os.Chmod(p.dir, 0o555))
-	t.Cleanup(func() { _ = os.Chmod(p.dir, 0o755) })
+	dir, err := os.MkdirTemp("", "portico-foreign-") // t.TempDir is below one that other accounts cannot enter
+	require.NoError(t, err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	require.NoError(t, os.Chmod(dir, 0o555))
+	p := program{dir: dir, env: ports}
 	if os.Geteuid() == 0 { // whom no mode stops
 		p.as = &syscall.Credential{Uid: 65534, Gid: 65534}
 	}
@@ -162,13 +172,13 @@ func requireSilent(t *testing.T, r *process, e env) {
 	}
 }
 
-// listener holds a port until the test ends, and never answers.
-func listener(t *testing.T) (address string) {
+// silent holds a port until the test ends, and never answers.
+func silent(t *testing.T) net.Listener {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { l.Close() })
-	return l.Addr().String()
+	return l
 }
 
 func unreachable(address string) env {

@@ -55,9 +55,8 @@ func FuzzBearer(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, value string) {
 		token, err := bearerToken(http.Header{"Authorization": {value}})
-		named := len(value) >= 6 && strings.EqualFold(strings.TrimLeft(value, " \t")[:min(6, len(strings.TrimLeft(value, " \t")))], "bearer")
 		if err == nil {
-			require.True(t, named, "a token without the scheme")
+			require.Regexp(t, `(?i)^[ \t]*bearer`, value)
 			require.Equal(t, strings.Trim(token, " \t"), token)
 			require.Contains(t, value, token)
 			again, err := bearerToken(http.Header{"Authorization": {"Bearer " + token}})

@@ -251,7 +251,7 @@ func TestLoginLog(t *testing.T) {
 	require.Equal(t, 422, g.Call(t, registerBody(`{"email":"x","password":"`+wrong+`"}`)).Status)
 	g.Stop(t)
 
-	type line struct{ Msg, Email, Address, Level, UserID, RequestID string }
+	type line struct{ Msg, Email, Address, Level, UserID string }
 	var lines []line
 	for text := range strings.Lines(g.Log.String()) {
 		var l map[string]any
