@@ -66,15 +66,15 @@ func New(ctx context.Context, c Config) (*Service, error) {
 		c.MaxUploadBytes = defaultMaxUpload
 	}
 	if c.DataDir == "" {
-		return nil, errors.New("docservice: no data directory is set")
+		return nil, errors.New("data_dir: is missing")
 	}
 	files, err := openFiles(c.DataDir)
 	if err != nil {
-		return nil, fmt.Errorf("docservice: data directory %s: %w", c.DataDir, err)
+		return nil, fmt.Errorf("data_dir: cannot use %s: %w", c.DataDir, err)
 	}
 	s := &Service{files: files, log: c.Logger, maxUpload: c.MaxUploadBytes}
 	if err := s.start(ctx, c); err != nil {
-		return nil, errors.Join(fmt.Errorf("docservice: %w", err), s.release())
+		return nil, errors.Join(err, s.release())
 	}
 	return s, nil
 }
@@ -128,7 +128,7 @@ func (s *Service) release() error {
 }
 
 // errDirInUse is told to the operator who starts two processes on one data directory.
-var errDirInUse = errors.New("another process uses it")
+var errDirInUse = errors.New("another process uses it; stop that one, or choose another")
 
 // settleAll brings every file that a crash has left in between to where its document is.
 func (s *Service) settleAll(ctx context.Context) error {

@@ -1,4 +1,4 @@
-// Package profile owns what a user tells about themselves: one profile for each user.
+// Package profile owns what users tell about themselves: one profile for each.
 package profile
 
 import "portico.internal/platform/module"
@@ -6,4 +6,6 @@ import "portico.internal/platform/module"
 // Module adds profiles to the gateway.
 var Module = module.New("profile",
 	module.Migrations(migrations...),
+	module.Provide(newService, newHandler),
+	module.Routes((*handler).routes),
 )

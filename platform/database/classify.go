@@ -12,6 +12,7 @@ import (
 	gosqlite "github.com/glebarez/go-sqlite"
 	"github.com/jackc/pgx/v5/pgconn"
 	sqlite3 "modernc.org/sqlite/lib"
+
 	"portico.internal/platform/errs"
 )
 
@@ -33,7 +34,7 @@ func transient(err error) bool {
 		pg      *pgconn.PgError
 		lite    *gosqlite.Error
 		connect *pgconn.ConnectError
-		network net.Error
+		network *net.OpError // and not net.Error, which every syscall.Errno is: a file that is not there stays away
 	)
 	switch {
 	case errors.As(err, &pg):

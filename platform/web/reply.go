@@ -54,6 +54,9 @@ func (p *replyPlan) write(w http.ResponseWriter, status int, out reflect.Value) 
 	if p.body != nil {
 		value = out.Elem().FieldByIndex(p.body).Interface()
 	}
+	if s, ok := value.(streamed); ok {
+		return s.writeTo(w, status)
+	}
 	return WriteJSON(w, status, value)
 }
 

@@ -148,6 +148,7 @@ func fixture() []web.RouteSet {
 			_ = http.NewResponseController(w).Flush()
 			return errors.New("the rest is gone")
 		}),
+		web.Get("/api/stream", web.Public, stream),
 		web.Raw(http.MethodGet, "/api/addr", web.Public, func(w http.ResponseWriter, r *http.Request) error {
 			_, err := io.WriteString(w, web.ClientAddr(r.Context()))
 			return err

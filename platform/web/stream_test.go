@@ -1,0 +1,84 @@
+package web_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"runtime"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"portico.internal/platform/errs"
+	"portico.internal/platform/web"
+)
+
+type streamIn struct {
+	N     int  `query:"n"`
+	First bool `query:"first"`
+	Later bool `query:"later"`
+}
+
+type streamOut struct {
+	Total int `header:"X-Total-Count"`
+	Body  web.Stream[map[string]int]
+}
+
+func stream(_ context.Context, in *streamIn) (*streamOut, error) {
+	return &streamOut{Total: in.N, Body: func(yield func(map[string]int, error) bool) {
+		if in.First {
+			yield(nil, errs.New(errs.Unavailable, "not now"))
+			return
+		}
+		for i := range in.N {
+			if !yield(map[string]int{"i": i}, nil) {
+				return
+			}
+		}
+		if in.Later {
+			yield(nil, errors.New("the database is gone"))
+		}
+	}}, nil
+}
+
+func TestStream(t *testing.T) {
+	server := newSite(t, io.Discard)
+	for path, want := range map[string]string{"?n=0": `[]`, "?n=1": `[{"i":0}]`, "?n=2": `[{"i":0},{"i":1}]`} {
+		resp, body := do(t, server, call{method: "GET", path: "/api/stream" + path})
+		require.Equal(t, want, body)
+		require.Equal(t, "application/json", resp.Header.Get("Content-Type"))
+		require.NotEmpty(t, resp.Header.Get("X-Total-Count"))
+	}
+	resp, body := do(t, server, call{method: "GET", path: "/api/stream?n=5&first=1"})
+	require.Equal(t, 503, resp.StatusCode)
+	require.Equal(t, `{"detail":"not now"}`, body)
+
+	whole, err := http.Get(server.URL + "/api/stream?n=100000&later=1")
+	require.NoError(t, err)
+	defer whole.Body.Close()
+	_, err = io.ReadAll(whole.Body)
+	require.Error(t, err, "a list that broke off looks whole")
+}
+
+func TestStreamCostsNoMemory(t *testing.T) {
+	server := newSite(t, io.Discard)
+	resp, err := http.Get(server.URL + "/api/stream?n=1000000")
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	dec := json.NewDecoder(resp.Body)
+	_, err = dec.Token()
+	require.NoError(t, err)
+	var before, now runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for i := 0; dec.More(); i++ {
+		var element map[string]int
+		require.NoError(t, dec.Decode(&element))
+		if i%200_000 == 0 {
+			runtime.GC()
+			runtime.ReadMemStats(&now)
+			require.Less(t, int64(now.HeapAlloc)-int64(before.HeapAlloc), int64(8<<20))
+		}
+	}
+}
