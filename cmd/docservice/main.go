@@ -58,10 +58,7 @@ func command() *cobra.Command {
 	flags.StringVar(&listen, "listen", cmp.Or(os.Getenv("DOCSERVICE_LISTEN"), "127.0.0.1:8001"), "address to listen on")
 	flags.StringVar(&config.DataDir, "data-dir", cmp.Or(os.Getenv("DOCSERVICE_DATA_DIR"), "./data/documents"), "where documents are kept")
 	flags.DurationVar(&grace, "shutdown-grace", 30*time.Second, "how long requests in flight may take to end")
-	root.AddCommand(&cobra.Command{
-		Use: "inspect", Hidden: true, Args: cobra.NoArgs,
-		Run: func(*cobra.Command, []string) { os.Exit(docservice.InspectStdin()) },
-	})
+	root.AddCommand(docservice.Feature.Command)
 	root.CompletionOptions.DisableDefaultCmd = true
 	return root
 }
@@ -72,7 +69,7 @@ func serve(ctx context.Context, listen string, grace time.Duration, config docse
 	if err != nil {
 		return err
 	}
-	config.Inspector = []string{self, "inspect"}
+	config.Inspector = []string{self, docservice.Feature.Command.Name()}
 	listener, err := net.Listen("tcp", listen)
 	if err != nil {
 		return fmt.Errorf("--listen (DOCSERVICE_LISTEN): %w", err)

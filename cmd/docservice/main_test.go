@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"mime/multipart"
 	"net/http"
@@ -27,11 +28,19 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-const (
-	user  = "a0000000-0000-4000-8000-000000000001"
-	onePi = "%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Count 1/Kids[3 0 R]>>endobj\n" +
-		"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>endobj\ntrailer<</Size 4/Root 1 0 R>>\n%%EOF\n" // one page, no table
-)
+const user = "a0000000-0000-4000-8000-000000000001"
+
+var onePage = pdf("<</Type/Catalog/Pages 2 0 R>>", "<</Type/Pages/Count 1/Kids[3 0 R]>>", "<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>")
+
+// pdf writes a PDF whose first object is the catalogue.
+func pdf(objects ...string) string {
+	body, table := "%PDF-1.4\n", fmt.Sprintf("xref\n0 %d\n0000000000 65535 f \n", len(objects)+1)
+	for i, o := range objects {
+		table += fmt.Sprintf("%010d 00000 n \n", len(body))
+		body += fmt.Sprintf("%d 0 obj\n%s\nendobj\n", i+1, o)
+	}
+	return fmt.Sprintf("%s%strailer\n<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n", body, table, len(objects)+1, len(body))
+}
 
 func program(t *testing.T, args ...string) *exec.Cmd {
 	self, err := os.Executable()
@@ -45,8 +54,7 @@ var listening = regexp.MustCompile(`address"?[=:]"?(127\.0\.0\.1:\d+)`)
 
 // launch starts the service and returns its address once it listens.
 func launch(t *testing.T, dir string) (*exec.Cmd, string) {
-	cmd := program(t, "serve-nothing")
-	cmd.Args = append(cmd.Args[:1], "--listen=127.0.0.1:0", "--data-dir="+dir)
+	cmd := program(t, "--listen=127.0.0.1:0", "--data-dir="+dir)
 	stderr, err := cmd.StderrPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
@@ -80,7 +88,7 @@ func upload(t *testing.T, address string) (id string) {
 	w := multipart.NewWriter(&body)
 	file, err := w.CreateFormFile("file", "a.pdf")
 	require.NoError(t, err)
-	_, err = io.WriteString(file, onePi)
+	_, err = io.WriteString(file, onePage)
 	require.NoError(t, err)
 	require.NoError(t, w.Close())
 	status, answer := send(t, "POST", address+"/documents", w.FormDataContentType(), &body)
@@ -90,11 +98,14 @@ func upload(t *testing.T, address string) (id string) {
 	return d.ID
 }
 
+// maxKills is more often than a document may take this process down with it.
+const maxKills = 5
+
 // What was acknowledged survives a kill at any moment, and is read in the end.
 func TestKilled(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new", "data")
 	var ids []string
-	for range 4 {
+	for range maxKills {
 		cmd, address := launch(t, dir)
 		ids = append(ids, upload(t, address))
 		require.NoError(t, cmd.Process.Kill())
@@ -104,7 +115,7 @@ func TestKilled(t *testing.T) {
 	for _, id := range ids {
 		status, content := send(t, "GET", address+"/documents/"+id+"/content", "", nil)
 		require.Equal(t, 200, status)
-		require.Equal(t, onePi, string(content))
+		require.Equal(t, onePage, string(content))
 		require.Eventually(t, func() bool {
 			_, answer := send(t, "GET", address+"/documents/"+id, "", nil)
 			return strings.Contains(string(answer), `"status":"ready","pages":1,`)
@@ -123,7 +134,7 @@ func TestStopped(t *testing.T) {
 	form := multipart.NewWriter(writer)
 	go func() {
 		file, _ := form.CreateFormFile("file", "a.pdf")
-		_, _ = io.WriteString(file, onePi+strings.Repeat(" ", 1<<20))
+		_, _ = io.WriteString(file, onePage+strings.Repeat(" ", 1<<20))
 		for { // until it has been told to stop, and does not take new ones any more
 			_ = cmd.Process.Signal(syscall.SIGTERM)
 			res, err := http.Get(address + "/health")
@@ -144,7 +155,7 @@ func TestRefusesToStart(t *testing.T) {
 	_, address := launch(t, t.TempDir())
 	for name, args := range map[string][]string{
 		"--listen":        {"--listen=" + strings.TrimPrefix(address, "http://"), "--data-dir=" + t.TempDir()},
-		"data directory":  {"--listen=127.0.0.1:0", "--data-dir=/dev/null/x"},
+		"data_dir":        {"--listen=127.0.0.1:0", "--data-dir=/dev/null/x"},
 		"unknown flag":    {"--nonsense"},
 		"unknown command": {"nonsense"},
 	} {

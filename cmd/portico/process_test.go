@@ -89,6 +89,7 @@ func (p program) start(t testing.TB, args ...string) *process {
 	r.cmd.Dir, r.cmd.Stdin, r.cmd.Stdout, r.cmd.Stderr = p.dir, strings.NewReader(p.stdin), r.out, r.err
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: p.as, Setpgid: true} // an interrupt from the keyboard is for the test
 	r.cmd.WaitDelay = 5 * time.Second
+	r.cmd.Env = []string{"GORACE=atexit_sleep_ms=20"} // in place of a second after each command
 	for _, name := range []string{"PATH", "HOME", "TMPDIR"} {
 		if value, ok := os.LookupEnv(name); ok {
 			r.cmd.Env = append(r.cmd.Env, name+"="+value)
@@ -105,11 +106,20 @@ func (p program) start(t testing.TB, args ...string) *process {
 	t.Cleanup(func() {
 		r.signal(syscall.SIGKILL)
 		<-r.ended
+		if strings.Contains(r.err.String(), "DATA RACE") {
+			t.Errorf("%v: a data race:\n%s", args, r.err)
+		}
 		if t.Failed() {
-			t.Logf("%v\nstdout:\n%s\nstderr:\n%s", args, r.out, r.err)
+			t.Logf("%v\nstdout:\n%s\nstderr:\n%s", args, tail(r.out), tail(r.err))
 		}
 	})
 	return r
+}
+
+// tail is what matters of an output when a test has failed.
+func tail(o *testkit.Output) string {
+	text := o.String()
+	return text[max(0, len(text)-3000):]
 }
 
 // run runs a command to its end.
@@ -169,12 +179,12 @@ func (p program) serve(t testing.TB, args ...string) *gateway {
 func (r *process) listening(t testing.TB, p program) *gateway {
 	t.Helper()
 	g := &gateway{process: r, program: p, Gateway: &testkit.Gateway{Out: r.out, Log: r.err, DataDir: filepath.Join(p.dir, "data")}}
-	require.Eventually(t, func() bool { return r.over() || public.MatchString(r.out.String()) }, patience, 5*time.Millisecond, "it does not listen")
+	require.Eventually(t, func() bool {
+		return r.over() || public.MatchString(r.out.String()) && internal.MatchString(r.err.String())
+	}, patience, 5*time.Millisecond, "it does not listen")
 	require.False(t, r.over(), "it ended at once: %s", r.err)
 	g.URL = public.FindStringSubmatch(r.out.String())[1]
-	found := internal.FindStringSubmatch(r.err.String())
-	require.NotNil(t, found, "the log does not tell the internal address")
-	g.Internal = "http://" + found[1]
+	g.Internal = "http://" + internal.FindStringSubmatch(r.err.String())[1]
 	return g
 }
 

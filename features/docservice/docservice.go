@@ -103,8 +103,8 @@ func (s *Service) start(ctx context.Context, c Config) error {
 	}); err != nil {
 		return err
 	}
-	s.worker = startWorker(s, newInspector(c.Inspector))
-	return nil
+	s.worker, err = startWorker(ctx, s, newInspector(c.Inspector))
+	return err
 }
 
 // Handler answers the service's requests.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 
+	"golang.org/x/text/unicode/norm"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
@@ -93,7 +94,9 @@ func withID(id string) scope {
 }
 
 func withText(part string) scope {
-	return func(db *gorm.DB) *gorm.DB { return db.Where("documents.search_text LIKE ? ESCAPE '!'", contains(part)) }
+	return func(db *gorm.DB) *gorm.DB {
+		return db.Where(database.Contains(db, norm.NFC.String(part), "documents.title", "documents.filename"))
+	}
 }
 
 func inCategory(id string) scope {
@@ -129,7 +132,7 @@ func (s *Service) update(ctx context.Context, who caller, id string, title *stri
 	return s.change(ctx, who, id, func(tx *gorm.DB, d *document) error {
 		values := map[string]any{"updated_at": tx.NowFunc()}
 		if title != nil {
-			values["title"], values["title_given"], values["search_text"] = *title, true, searchText(*title, d.Filename)
+			values["title"], values["title_given"] = *title, true
 		}
 		if groups != nil {
 			if err := shareWith(tx, who, d.ID, groups); err != nil {

@@ -48,6 +48,21 @@ func TestDeleteWithoutDatabase(t *testing.T) {
 	f.call(ann, "GET", "/documents/"+d.ID+"/content", "").is(200)
 }
 
+// A row that cannot be deleted keeps its file, and one that cannot be made leaves none.
+func TestFileFollowsRow(t *testing.T) {
+	f := start(t, Config{})
+	d := f.add(ann, "a.pdf", pdfOf(1, ""))
+	files := map[string]int64{d.ID + ".pdf": d.Size}
+	for _, event := range []string{"DELETE", "INSERT"} {
+		require.NoError(t, f.db.Exec("CREATE TRIGGER refuse_"+event+" BEFORE "+event+" ON documents BEGIN SELECT RAISE(ABORT, 'no'); END").Error)
+	}
+	f.call(ann, "DELETE", "/documents/"+d.ID, "").is(500)
+	f.post(ann, [3]string{"file", "b.pdf", string(pdfOf(2, ""))}).is(500)
+	require.Equal(t, files, f.content())
+	require.FileExists(t, f.files.path(d.ID))
+	f.call(ann, "GET", "/documents/"+d.ID+"/content", "").is(200)
+}
+
 func TestOneProcessForADirectory(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("no advisory locks")
@@ -76,7 +91,7 @@ func TestFilesArePrivate(t *testing.T) {
 
 func TestNewFails(t *testing.T) {
 	_, err := New(t.Context(), Config{})
-	require.ErrorContains(t, err, "data directory")
+	require.ErrorContains(t, err, "data_dir")
 	dir := t.TempDir()
 	file := filepath.Join(dir, "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))

@@ -26,7 +26,6 @@ var steps = []migrate.Step{
 			pages INTEGER,
 			error VARCHAR(255),
 			attempts INTEGER NOT NULL,
-			search_text TEXT NOT NULL,
 			created_at TIMESTAMPTZ NOT NULL,
 			updated_at TIMESTAMPTZ NOT NULL
 		)`,

@@ -21,7 +21,6 @@ type document struct {
 	Pages      *int
 	Error      *string // why it failed, for its owner
 	Attempts   int     // how often reading it has begun
-	SearchText string  // folded title and file name
 	CreatedAt  time.Time
 	UpdatedAt  time.Time
 }

@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 	if len(os.Args) == 2 && os.Args[1] == "inspect" {
 		os.Exit(InspectStdin())
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m, goleak.IgnoreCurrent())
 }
 
 // user is who a request says it comes from; the zero user sends no identity.

@@ -34,14 +34,6 @@ func canonicalID(s string) string {
 // fold makes texts equal that a reader takes for the same.
 func fold(s string) string { return norm.NFKC.String(cases.Fold().String(norm.NFKC.String(s))) }
 
-// searchText is what the parameter q is looked for in.
-func searchText(title, filename string) string { return fold(title + "\n" + filename) }
-
-// contains makes a pattern for LIKE ... ESCAPE '!' of a text that is meant literally.
-func contains(part string) string {
-	return "%" + strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(fold(part)) + "%"
-}
-
 // line cleans a line of text that no person has typed here: from inside a file, or the name of one.
 func line(s string, limit int) string {
 	s = strings.ToValidUTF8(s, "")

@@ -91,7 +91,6 @@ func (s *Service) receive(r *http.Request, body io.Reader) (d *document, err err
 	if !d.TitleGiven {
 		d.Title = titleOf(d.Filename)
 	}
-	d.SearchText = searchText(d.Title, d.Filename)
 	return d, nil
 }
 

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// maxAttempts is how often reading a document is begun: one that ends the process must not do so for ever.
+	// maxAttempts is how often reading a document is begun: one that ends this process must not do so for ever.
 	maxAttempts = 3
 	retryPause  = time.Second
 )
@@ -34,11 +34,18 @@ type worker struct {
 	done      chan struct{}
 }
 
-func startWorker(s *Service, i *inspector) *worker {
-	ctx, cancel := context.WithCancel(context.Background())
+func startWorker(ctx context.Context, s *Service, i *inspector) (*worker, error) {
+	if len(i.command) > 0 { // whatever ended the last process, it was not the content of a document
+		if err := database.Write(ctx, s.db, func(tx *gorm.DB) error {
+			return tx.Model(&document{}).Where("status = ?", statusProcessing).UpdateColumn("attempts", 0).Error
+		}); err != nil {
+			return nil, err
+		}
+	}
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	w := &worker{Service: s, inspector: i, wake: make(chan struct{}, 1), cancel: cancel, done: make(chan struct{})}
-	go w.run(ctx)
-	return w
+	go w.run(running)
+	return w, nil
 }
 
 // notify tells that a document waits.
@@ -150,7 +157,7 @@ func (w *worker) finish(ctx context.Context, id string, found facts, problem unr
 		}
 		values := map[string]any{"status": statusReady, "pages": found.Pages, "updated_at": tx.NowFunc()}
 		if title := line(found.Title, maxTitle); title != "" && !d.TitleGiven {
-			values["title"], values["search_text"] = title, searchText(title, d.Filename)
+			values["title"] = title
 		}
 		if problem != "" {
 			values = map[string]any{"status": statusFailed, "error": string(problem), "updated_at": tx.NowFunc()}

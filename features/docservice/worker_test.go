@@ -20,11 +20,8 @@ func inspect(t *testing.T) []string {
 	return []string{self, "inspect"}
 }
 
-// blocked is an inspector that says when it has begun, by making a file, and never ends.
-func blocked(t *testing.T) (command []string, begun string) {
-	begun = filepath.Join(t.TempDir(), "begun")
-	return []string{"/bin/sh", "-c", "echo >> " + begun + "; exec /bin/sleep 600"}, begun
-}
+// endless is an inspector that never answers.
+var endless = []string{"/bin/sleep", "600"}
 
 func exists(path string) func() bool {
 	return func() bool { _, err := os.Stat(path); return err == nil }
@@ -75,8 +72,7 @@ func TestInspectionBomb(t *testing.T) {
 }
 
 func TestInspectionTimeout(t *testing.T) {
-	command, _ := blocked(t)
-	i := newInspector(command)
+	i := newInspector(endless)
 	i.timeout = 50 * time.Millisecond
 	_, err := i.inspect(t.Context(), fileOf(t, pdfOf(1, "")))
 	require.ErrorIs(t, err, isTooHard)
@@ -109,22 +105,29 @@ func TestInspectionOfABrokenCommand(t *testing.T) {
 	require.False(t, errors.As(err, &problem))
 }
 
-// What was being read when the service stopped is read at the next start, and the stop does not count as an attempt.
+// begun waits until reading the document has begun for the nth time.
+func (f *fixture) begun(id string, nth int) {
+	f.t.Helper()
+	require.Eventually(f.t, func() bool {
+		var row document
+		require.NoError(f.t, f.db.Take(&row, "id = ?", id).Error)
+		return row.Attempts == nth && row.Status == statusProcessing
+	}, 20*time.Second, time.Millisecond)
+}
+
+// What was being read when the service stopped is read at the next start, however often that happens.
 func TestRestartGoesOn(t *testing.T) {
 	each(t, func(t *testing.T, f *fixture) {
-		f.close()
-		command, begun := blocked(t)
-		f.config.Inspector = command
 		var ids []string
-		for range 3 * maxAttempts {
+		for range 2 * maxAttempts {
+			f.close()
+			f.config.Inspector = endless
 			f.open()
 			d := decode[Document](f.post(ann, [3]string{"file", "a.pdf", string(pdfOf(4, ""))}).is(202))
 			ids = append(ids, d.ID)
-			require.Eventually(t, exists(begun), 20*time.Second, time.Millisecond)
-			f.call(ann, "GET", "/documents/"+ids[0]+"/status", "").is(200, `"processing"`)
-			f.close()
-			require.NoError(t, os.Remove(begun))
+			f.begun(ids[0], 1)
 		}
+		f.close()
 		f.config.Inspector = nil
 		f.open()
 		for _, id := range ids {
@@ -132,6 +135,23 @@ func TestRestartGoesOn(t *testing.T) {
 			require.Equal(t, "ready", d.Status)
 			require.Equal(t, new(4), d.Pages)
 		}
+	})
+}
+
+// A reading that the service's stop has cut short does not count as one that failed.
+func TestStopIsNoAttempt(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		d := f.add(ann, "a.pdf", pdfOf(1, ""))
+		for range inspectSlots {
+			f.worker.inspector.slots <- struct{}{}
+		}
+		require.NoError(t, f.db.Model(&document{}).Where("id = ?", d.ID).
+			Updates(map[string]any{"status": statusProcessing, "attempts": maxAttempts - 1}).Error)
+		f.worker.notify()
+		f.begun(d.ID, maxAttempts)
+		f.close()
+		f.open()
+		require.Equal(t, "ready", f.settled(ann, d.ID).Status)
 	})
 }
 
@@ -151,6 +171,7 @@ func TestAttemptsEnd(t *testing.T) {
 			return *got.Error
 		}
 		require.Equal(t, isHopeless.Error(), again(maxAttempts-1), "failing for other reasons than the content")
+		f.worker.inspector.command = nil
 		require.Equal(t, isHopeless.Error(), again(maxAttempts), "begun so often without an end")
 		require.NoError(t, f.files.remove(d.ID))
 		require.Equal(t, isLost.Error(), again(0))

@@ -55,7 +55,7 @@ func (p *proxy) serve(w http.ResponseWriter, r *http.Request) error {
 		defer body.Close()
 		call.Body = body
 	}
-	reply, err := p.service.Do(call.WithContext(ctx), upstream.Call{Label: label, Patience: p.ResponseHeaderTimeout})
+	reply, err := p.service.Do(ctx, call, upstream.Call{Label: label, Patience: p.ResponseHeaderTimeout})
 	if err != nil {
 		if call.Body != nil {
 			w.Header().Set("Connection", "close") // of the upload nobody knows how much is still to come
@@ -67,7 +67,7 @@ func (p *proxy) serve(w http.ResponseWriter, r *http.Request) error {
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	return copyBody(w, reply)
+	return copyBody(w, reply, p.stall)
 }
 
 // accept takes on an upload, unless its length says that it is too large.
@@ -86,7 +86,7 @@ func (p *proxy) accept(w http.ResponseWriter, r *http.Request) (*upload, error) 
 	if err := http.NewResponseController(w).EnableFullDuplex(); err != nil {
 		return nil, err
 	}
-	return newUpload(w, r, limit), nil
+	return newUpload(w, r, limit, p.stall), nil
 }
 
 func wantsUpgrade(h http.Header) bool {

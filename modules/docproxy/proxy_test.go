@@ -62,7 +62,7 @@ func open(t testing.TB, serviceURL string, options ...upstream.Option) *house {
 	require.NoError(t, err)
 	t.Cleanup(registry.Close)
 	service, _ := registry.Lookup("doc-service")
-	h.proxy = &proxy{Config: Config{ResponseHeaderTimeout: patience}, service: service, groups: h, limits: h}
+	h.proxy = &proxy{Config: Config{ResponseHeaderTimeout: patience}, stall: stallTimeout, service: service, groups: h, limits: h}
 	site, err := web.New(web.Options{
 		Routes:        []web.RouteSet{{Module: "docproxy", Routes: h.proxy.routes()}},
 		Authenticator: bearers{},

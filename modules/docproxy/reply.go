@@ -2,7 +2,6 @@ package docproxy
 
 import (
 	"io"
-	"mime"
 	"net/http"
 	"net/url"
 	"strings"
@@ -33,7 +32,8 @@ func writeHead(w http.ResponseWriter, reply *http.Response, base *url.URL) {
 	h["X-Content-Type-Options"] = []string{"nosniff"}
 	media := ""
 	if len(contentType) == 1 {
-		media, _, _ = mime.ParseMediaType(contentType[0])
+		media, _, _ = strings.Cut(contentType[0], ";")
+		media = strings.ToLower(strings.TrimSpace(media))
 	}
 	if !inert(media) {
 		h.Add("Content-Security-Policy", "sandbox")
@@ -61,7 +61,7 @@ func inert(media string) bool {
 }
 
 // copyBody passes the body on as it comes, nothing waits in a buffer. An error means that the client has not got all of it.
-func copyBody(w http.ResponseWriter, reply *http.Response) error {
+func copyBody(w http.ResponseWriter, reply *http.Response, stall time.Duration) error {
 	control := http.NewResponseController(w)
 	buffer := buffers.Get().(*[32 << 10]byte)
 	defer buffers.Put(buffer)
@@ -73,9 +73,9 @@ func copyBody(w http.ResponseWriter, reply *http.Response) error {
 	var armed time.Time
 	for first := true; ; first = false {
 		n, err := reply.Body.Read(buffer[:])
-		if now := time.Now(); !first && now.Sub(armed) > time.Second { // the first buffer finds room in the socket
+		if now := time.Now(); !first && now.Sub(armed) > stall/64 { // the first buffer finds room in the socket
 			armed = now
-			_ = control.SetWriteDeadline(now.Add(stallTimeout))
+			_ = control.SetWriteDeadline(now.Add(stall))
 		}
 		if n > 0 {
 			if _, err := w.Write(buffer[:n]); err != nil {

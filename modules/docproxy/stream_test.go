@@ -58,7 +58,7 @@ func memoryGrowth(run func()) uint64 {
 }
 
 func TestLargeBodiesPassInConstantMemory(t *testing.T) {
-	const size = 256 << 20
+	const size = 1 << 30
 	up := testkit.NewUpstream(t, func(x *testkit.Exchange) {
 		x.ReadBody()
 		x.Send(fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", size))
@@ -68,7 +68,7 @@ func TestLargeBodiesPassInConstantMemory(t *testing.T) {
 		}
 	})
 	h := open(t, up.URL)
-	h.limit.Store(1 << 30)
+	h.limit.Store(size)
 	grown := memoryGrowth(func() {
 		res, err := h.client.Do(h.request(t, "POST", "/api/documents", zeros(size)))
 		require.NoError(t, err)
@@ -389,4 +389,77 @@ func TestUploadSlowerThanThePatienceIsNotCut(t *testing.T) {
 	res, _ := h.do(t, "POST", "/api/documents", in)
 	require.Equal(t, 200, res.StatusCode)
 	require.True(t, up.Next(t).Body.Complete)
+}
+
+func TestClientThatStallsGivesItsPlaceFree(t *testing.T) {
+	block := string(make([]byte, 1<<20))
+	ended := make(chan struct{}, 1)
+	up := testkit.NewUpstream(t, func(x *testkit.Exchange) {
+		defer func() { ended <- struct{}{} }()
+		x.ReadBody()
+		x.Send(fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", 1<<30))
+		for x.Send(block) {
+		}
+	})
+	h := open(t, up.URL)
+	h.proxy.stall = 100 * time.Millisecond
+
+	c := h.raw(t, "POST /api/documents HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer u1\r\nContent-Length: 1000\r\n\r\nhalf")
+	res, err := http.ReadResponse(bufio.NewReader(c), nil)
+	require.NoError(t, err)
+	require.Equal(t, 400, res.StatusCode)
+	require.False(t, up.Next(t).Body.Complete)
+	<-ended
+
+	h.raw(t, "GET /api/documents/x HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer u1\r\n\r\n") // and never reads the reply
+	select {
+	case <-ended:
+	case <-time.After(patience):
+		t.Fatal("the download goes on")
+	}
+}
+
+func TestSlowClientIsNotCut(t *testing.T) {
+	up := testkit.NewUpstream(t, func(x *testkit.Exchange) {
+		x.ReadBody()
+		x.Send("HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\n")
+		x.Drip(strings.Repeat("x", 40), 10*time.Millisecond)
+	})
+	h := open(t, up.URL)
+	h.proxy.stall = 200 * time.Millisecond
+	in, out := io.Pipe()
+	go func() {
+		for range 40 {
+			_, _ = out.Write([]byte("x"))
+			time.Sleep(10 * time.Millisecond)
+		}
+		out.Close()
+	}()
+	res, body := h.do(t, "POST", "/api/documents", in)
+	require.Equal(t, 200, res.StatusCode)
+	require.Len(t, body, 40)
+	require.EqualValues(t, 40, up.Next(t).Body.Bytes)
+}
+
+func TestClientThatWaitsForTheGoAhead(t *testing.T) {
+	up := testkit.NewUpstream(t, ok)
+	h := open(t, up.URL)
+	const head = "POST /api/documents HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer u1\r\nExpect: 100-continue\r\nContent-Length: "
+	c := h.raw(t, head+"5\r\n\r\n")
+	in := bufio.NewReader(c)
+	line, err := in.ReadString('\n')
+	require.NoError(t, err)
+	require.Equal(t, "HTTP/1.1 100 Continue\r\n", line)
+	_, _ = in.ReadString('\n')
+	_, err = io.WriteString(c, "hello")
+	require.NoError(t, err)
+	res, err := http.ReadResponse(in, nil)
+	require.NoError(t, err)
+	require.Equal(t, 200, res.StatusCode)
+	require.Empty(t, up.Next(t).Header("Expect"))
+
+	c = h.raw(t, head+"999999999\r\n\r\n")
+	res, err = http.ReadResponse(bufio.NewReader(c), nil)
+	require.NoError(t, err)
+	require.Equal(t, 413, res.StatusCode, "and nothing before it")
 }

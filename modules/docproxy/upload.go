@@ -13,22 +13,20 @@ import (
 	"portico.internal/platform/errs"
 )
 
-// stallTimeout is how long a client may leave an upload or download without any progress. A slow one is not cut.
-const stallTimeout = time.Minute
-
 // upload is the body of a client's request, counted, and over when the handler is.
 type upload struct {
 	body    io.Reader
 	limit   int64
 	left    int64
+	stall   time.Duration
 	control *http.ResponseController
 	armed   time.Time // when the read deadline was last moved
 	closed  atomic.Bool
 	whole   atomic.Bool // the body was read to its end
 }
 
-func newUpload(w http.ResponseWriter, r *http.Request, limit int64) *upload {
-	return &upload{body: r.Body, limit: limit, left: limit, control: http.NewResponseController(w)}
+func newUpload(w http.ResponseWriter, r *http.Request, limit int64, stall time.Duration) *upload {
+	return &upload{body: r.Body, limit: limit, left: limit, stall: stall, control: http.NewResponseController(w)}
 }
 
 func errTooLarge(limit int64) error {
@@ -40,9 +38,9 @@ func (u *upload) Read(p []byte) (int, error) {
 	if u.closed.Load() {
 		return 0, http.ErrBodyReadAfterClose
 	}
-	if now := time.Now(); now.Sub(u.armed) > time.Second {
+	if now := time.Now(); now.Sub(u.armed) > u.stall/64 {
 		u.armed = now
-		_ = u.control.SetReadDeadline(now.Add(stallTimeout)) // where there is none a broken connection still ends it
+		_ = u.control.SetReadDeadline(now.Add(u.stall)) // where there is none a broken connection still ends it
 	}
 	n, err := u.body.Read(p)
 	if u.left -= int64(n); u.left < 0 {

@@ -3,6 +3,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -41,9 +42,15 @@ func Version() string {
 
 // Main runs the program with the arguments of the process and returns its exit code.
 func Main(spec Spec) int {
-	// After the first signal the default is back, so that a second one ends a stop that takes too long.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop)
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		signal.Stop(signals) // before anybody sees the stop begin: a second signal ends one that takes too long
+		stop()
+	}()
 	self, _ := os.Executable()
 	return Run(ctx, spec, Process{Executable: self, Args: os.Args[1:], Environ: os.Environ(), Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr})
 }
@@ -108,7 +115,26 @@ func command(p *program) *cobra.Command {
 	for _, c := range module.Commands(p.Modules, p.runner) {
 		adopt(root, c)
 	}
+	for _, c := range root.Commands() {
+		if c.HasSubCommands() {
+			c.RunE = incomplete
+		}
+	}
 	return root
+}
+
+// incomplete refuses a command that is only the beginning of others. Cobra would print its help and call that a success,
+// in a script too, where nobody reads it.
+func incomplete(c *cobra.Command, args []string) error {
+	var names []string
+	for _, sub := range c.Commands() {
+		names = append(names, sub.Name())
+	}
+	needs := fmt.Sprintf("%s needs one of: %s", c.CommandPath(), strings.Join(names, ", "))
+	if len(args) > 0 {
+		return fmt.Errorf("unknown command %q; %s", args[0], needs)
+	}
+	return errors.New(needs)
 }
 
 // adopt adds a command, or its subcommands where there is one of its name.

@@ -16,7 +16,7 @@ import (
 
 type sqliteConnector struct{ dsn string }
 
-func (c sqliteConnector) Driver() driver.Driver { return &gosqlite.Driver{} }
+func (c sqliteConnector) Driver() driver.Driver { return sqliteDriver }
 
 func (c sqliteConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err := ctx.Err(); err != nil {

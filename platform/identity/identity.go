@@ -4,6 +4,7 @@ package identity
 import (
 	"context"
 	"net/http"
+	"time"
 )
 
 // Caller is a signed-in user, as the database had it at most one second ago.
@@ -11,6 +12,7 @@ type Caller struct {
 	ID      string
 	Email   string
 	IsAdmin bool
+	Since   time.Time // when the token was issued that says so, in whole seconds; zero where there is none
 }
 
 // Authenticator finds out who sent a request.

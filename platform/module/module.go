@@ -110,3 +110,9 @@ func Command(build func(run Runner) *cobra.Command) Part {
 }
 
 func option(o fx.Option) Part { return func(m *Module) { m.options = append(m.options, o) } }
+
+// Optional is a constructor's parameter for what another module may export, the zero T where none does.
+type Optional[T any] struct {
+	fx.In
+	Value T `optional:"true"`
+}

@@ -85,14 +85,14 @@ type Call struct {
 }
 
 // Do sends r to the service and returns its reply once the head is there; redirects are replies like any other.
-// Of r.URL path and query count, below the base of the service. The body of the reply must be closed, and r.Body must
-// not be used by others until then. r is never sent twice once a byte of its body was read.
+// Of r.URL path and query count, below the base of the service; the context is ctx, not that of r. The body of the reply
+// must be closed, and r.Body must not be used by others until then. r is never sent twice once a byte of its body was read.
 //
 // An error is errs.BadGateway when the service cannot be reached or broke off, errs.GatewayTimeout when it is too
 // slow, errs.Unavailable (with RetryAfter) when too many calls are at work or it was too slow many times in a row,
-// errs.ClientClosed when the context of r ended; an errs.Error that reading r.Body returned stays what it is.
+// errs.ClientClosed when ctx ended; an errs.Error that reading r.Body returned stays what it is.
 // Errors of the reply's body are of the same kinds.
-func (c *Client) Do(r *http.Request, call Call) (*http.Response, error) {
+func (c *Client) Do(ctx context.Context, r *http.Request, call Call) (*http.Response, error) {
 	if c.inFlight.Add(1) > c.maxInFlight {
 		c.inFlight.Add(-1)
 		return nil, errs.New(errs.Unavailable, call.Label+" is busy").Retry(time.Second)
@@ -102,9 +102,9 @@ func (c *Client) Do(r *http.Request, call Call) (*http.Response, error) {
 		c.inFlight.Add(-1)
 		return nil, errs.Wrap(errs.Unavailable, call.Label+" unavailable", err).Retry(openFor)
 	}
-	ctx, cancel := context.WithCancel(r.Context())
+	inner, cancel := context.WithCancel(ctx)
 	w := newWait(call.Patience, cancel)
-	out := r.WithContext(ctx)
+	out := r.WithContext(inner)
 	out.URL, out.Host = c.target(r.URL), c.base.Host
 	if r.Body != nil {
 		out.Body = &sending{body: r.Body, wait: w}
@@ -114,7 +114,7 @@ func (c *Client) Do(r *http.Request, call Call) (*http.Response, error) {
 	switch {
 	case late:
 		report(errSlow)
-	case err != nil && (r.Context().Err() != nil || w.bodyError() != nil):
+	case err != nil && (ctx.Err() != nil || w.bodyError() != nil):
 		report(errUndecided) // the client's doing, which says nothing about the service
 	case isTimeout(err):
 		report(errSlow)
@@ -128,9 +128,9 @@ func (c *Client) Do(r *http.Request, call Call) (*http.Response, error) {
 	if err != nil {
 		cancel()
 		c.inFlight.Add(-1)
-		return nil, failure(r.Context(), call.Label, err, late, w.bodyError())
+		return nil, failure(ctx, call.Label, err, late, w.bodyError())
 	}
-	res.Body = &receiving{ReadCloser: res.Body, client: c, cancel: cancel, parent: r.Context(), label: call.Label}
+	res.Body = &receiving{ReadCloser: res.Body, client: c, cancel: cancel, parent: ctx, label: call.Label}
 	return res, nil
 }
 

@@ -45,9 +45,13 @@ func ForwardedHeader(in http.Header) http.Header {
 func ReturnHeader(dst, reply http.Header) {
 	dropNamed(reply, reply["Connection"])
 	for name, values := range reply {
-		if !replyPrivate.has(name) {
-			dst[name] = values
+		if replyPrivate.has(name) {
+			continue
 		}
+		if already := dst[name]; len(already) > 0 { // such as Vary
+			values = slices.Concat(already, values)
+		}
+		dst[name] = values
 	}
 }
 

@@ -34,8 +34,7 @@ func get(ctx context.Context, c *upstream.Client, target string, patience time.D
 	if err != nil {
 		return 0, err
 	}
-	req := (&http.Request{Method: "GET", URL: u, Header: http.Header{}}).WithContext(ctx)
-	res, err := c.Do(req, upstream.Call{Label: "Service", Patience: patience})
+	res, err := c.Do(ctx, &http.Request{Method: "GET", URL: u, Header: http.Header{}}, upstream.Call{Label: "Service", Patience: patience})
 	if err != nil {
 		return 0, err
 	}
@@ -160,6 +159,12 @@ func TestIdentityHeaders(t *testing.T) {
 	require.Equal(t, http.Header{"X-User-Id": {"u"}, "X-User-Groups": {"a,b"}, "X-User-Is-Admin": {"true"}, "X-Request-Id": {"r"}}, h)
 	upstream.Identity{UserID: "u"}.Set(h)
 	require.Equal(t, http.Header{"X-User-Id": {"u"}, "X-User-Groups": {""}, "X-User-Is-Admin": {"false"}, "X-Request-Id": {""}}, h)
+}
+
+func TestReplyAddsToWhatTheHouseSaysAlready(t *testing.T) {
+	dst, reply := http.Header{"Vary": {"Origin"}}, http.Header{"Vary": {"Accept"}, "Etag": {"x"}}
+	upstream.ReturnHeader(dst, reply)
+	require.Equal(t, http.Header{"Vary": {"Origin", "Accept"}, "Etag": {"x"}}, dst)
 }
 
 func BenchmarkForwardedHeader(b *testing.B) {

@@ -21,30 +21,48 @@ func (s *Site) dispatch(e *endpoint) gin.HandlerFunc {
 		r := c.Request
 		x := exchangeOf(r.Context())
 		x.route = e.path
+		setPathValues(r, c.Params)
 		r, err := s.enter(e, r)
 		if err != nil {
 			s.fail(x, r, err)
 			return
 		}
-		for _, param := range c.Params {
-			value := strings.TrimPrefix(param.Value, "/")
-			if e.methods[r.Method].in != nil && (strings.IndexByte(value, 0) >= 0 || !utf8.ValidString(value)) {
-				s.fail(x, r, errs.New(errs.NotFound, "")) // no database takes it for an id
-				return
-			}
-			r.SetPathValue(param.Key, value)
-		}
 		p := e.methods[r.Method]
+		if p.in != nil && !storable(c.Params) {
+			s.fail(x, r, errs.New(errs.NotFound, "")) // no database takes it for an id
+			return
+		}
 		if err := p.handle(p, x, r); err != nil {
 			s.fail(x, r, err)
 		}
 	}
 }
 
+func setPathValues(r *http.Request, params gin.Params) {
+	for _, param := range params {
+		r.SetPathValue(param.Key, strings.TrimPrefix(param.Value, "/"))
+	}
+}
+
+func storable(params gin.Params) bool {
+	return !slices.ContainsFunc(params, func(p gin.Param) bool {
+		return strings.IndexByte(p.Value, 0) >= 0 || !utf8.ValidString(p.Value)
+	})
+}
+
 // enter lets a request pass to the method it names. The request it returns carries the caller.
 func (s *Site) enter(e *endpoint, r *http.Request) (*http.Request, error) {
 	p := e.methods[r.Method]
 	switch {
+	case e.allow != nil:
+		r, err := s.admit(r, User)
+		if err == nil {
+			err = e.allow(r)
+		}
+		if err == nil && p == nil {
+			err = s.wrongMethod(e, r, true)
+		}
+		return r, err
 	case p == nil && strings.HasPrefix(e.path, adminPrefix):
 		if r, err := s.admit(r, Admin); err != nil {
 			return r, err
@@ -128,11 +146,18 @@ func (s *Site) redirectSlash(e *endpoint, r *http.Request) {
 	for _, p := range e.methods {
 		hidden = hidden && p.Access == Admin
 	}
-	if hidden {
-		if _, err := s.admit(r, Admin); err != nil {
-			s.fail(x, r, err)
-			return
+	var err error
+	switch {
+	case hidden:
+		_, err = s.admit(r, Admin)
+	case e.allow != nil:
+		if r, err = s.admit(r, User); err == nil {
+			err = e.allow(r)
 		}
+	}
+	if err != nil {
+		s.fail(x, r, err)
+		return
 	}
 	target := *r.URL
 	target.Scheme, target.Host = s.scheme(r), r.Host

@@ -160,7 +160,7 @@ func (s *Site) failures(p *plan) []int {
 	if p.Access != Public {
 		codes = append(codes, http.StatusUnauthorized)
 	}
-	if p.Access == Admin {
+	if p.Access == Admin || p.allow != nil {
 		codes = append(codes, http.StatusNotFound)
 	}
 	if p.body != nil || len(p.params) > 0 {

@@ -19,6 +19,7 @@ type replyPlan struct {
 	body    []int // nil: the value itself is the body
 	headers []headerField
 	empty   bool
+	streams bool // the body holds a Stream
 }
 
 type headerField struct {
@@ -27,12 +28,12 @@ type headerField struct {
 }
 
 func newReplyPlan(t reflect.Type) *replyPlan {
-	p := &replyPlan{empty: t == reflect.TypeFor[None]()}
+	p := &replyPlan{empty: t == reflect.TypeFor[None](), streams: holdsStream(t)}
 	if t.Kind() != reflect.Struct {
 		return p
 	}
 	if body, ok := t.FieldByName("Body"); ok {
-		p.body = body.Index
+		p.body, p.streams = body.Index, holdsStream(body.Type)
 	}
 	for _, f := range reflect.VisibleFields(t) {
 		if name, ok := f.Tag.Lookup("header"); ok {
@@ -54,8 +55,8 @@ func (p *replyPlan) write(w http.ResponseWriter, status int, out reflect.Value) 
 	if p.body != nil {
 		value = out.Elem().FieldByIndex(p.body).Interface()
 	}
-	if s, ok := value.(streamed); ok {
-		return s.writeTo(w, status)
+	if p.streams {
+		return writeStream(w, status, value)
 	}
 	return WriteJSON(w, status, value)
 }

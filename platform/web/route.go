@@ -27,6 +27,7 @@ type Route struct {
 	Summary string // one line for the OpenAPI document
 	Hidden  bool   // not in the OpenAPI document
 
+	allow   func(*http.Request) error
 	in, out reflect.Type // in is nil for raw routes
 	handle  func(*plan, http.ResponseWriter, *http.Request) error
 }
@@ -54,6 +55,11 @@ func Summary(text string) Option { return func(r *Route) { r.Summary = text } }
 
 // Answers sets the JSON body of a raw route's success in the OpenAPI document.
 func Answers[Out any]() Option { return func(r *Route) { r.out = reflect.TypeFor[Out]() } }
+
+// Allow narrows a route for signed-in users to those for whom may returns nil. It is asked before the method, the query
+// or the body is looked at, with the caller in the context and the values of the path at hand; all routes of a path must
+// have the same may. An errs.NotFound without a detail hides the path: that is the answer of an unknown one.
+func Allow(may func(*http.Request) error) Option { return func(r *Route) { r.allow = may } }
 
 // Hide keeps the route out of the OpenAPI document.
 func Hide() Option { return func(r *Route) { r.Hidden = true } }

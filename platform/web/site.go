@@ -54,6 +54,7 @@ type Site struct {
 type endpoint struct {
 	path    string
 	methods map[string]*plan
+	allow   func(*http.Request) error // the same for all methods; nil lets everybody in
 }
 
 // RouteInfo describes one route of a site.
@@ -123,8 +124,11 @@ func (s *Site) collect(sets []RouteSet) error {
 				problems = append(problems, fmt.Errorf("module %s: %s %s needs an authenticator and there is none", set.Module, r.Method, r.Path))
 			case !slices.Contains(declarable, r.Method):
 				problems = append(problems, fmt.Errorf("module %s: %s %s: the method cannot be served", set.Module, r.Method, r.Path))
+			case r.allow != nil && r.Access != User, len(e.methods) > 0 && (r.allow == nil) != (e.allow == nil):
+				problems = append(problems, fmt.Errorf("module %s: %s %s: web.Allow is for web.User, and for all methods of a path", set.Module, r.Method, r.Path))
 			default:
 				e.methods[r.Method] = newPlan(s.registry, set.Module, r)
+				e.allow = r.allow
 			}
 			shape := pathShape(r.Path)
 			if first, ok := shapes[shape]; ok && first != r.Path {
@@ -154,7 +158,10 @@ func (s *Site) engine() http.Handler {
 	for _, e := range s.endpoints {
 		g.Any(ginPath(e.path), s.dispatch(e))
 		if s.redirectsSlash(e) {
-			g.Any(ginPath(e.path)+"/", func(c *gin.Context) { s.redirectSlash(e, c.Request) })
+			g.Any(ginPath(e.path)+"/", func(c *gin.Context) {
+				setPathValues(c.Request, c.Params)
+				s.redirectSlash(e, c.Request)
+			})
 		}
 	}
 	return g

@@ -5,56 +5,85 @@ import (
 	"iter"
 	"net/http"
 	"reflect"
+	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Stream is a JSON array that is written as its elements come, so that its length costs no memory. It is the Out of a
-// handler, or its Body. An error before the first element becomes the reply; a later one cuts the connection, for the
-// status is gone by then.
+// handler, its Body, or a field of one of these. An error while nothing is sent yet becomes the reply; a later one cuts
+// the connection, for the status is gone by then.
 type Stream[T any] iter.Seq2[T, error]
 
 // streamed is what the reply sees of every Stream[T].
-type streamed interface {
-	writeTo(w http.ResponseWriter, status int) error
-}
+type streamed interface{ streams() }
 
-func (s Stream[T]) writeTo(w http.ResponseWriter, status int) error {
-	var out *bufio.Writer
-	begin := func() {
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(status)
-		out = bufio.NewWriterSize(w, 16<<10)
+func (Stream[T]) streams() {}
+
+// MarshalJSONTo writes the elements as they come. None are an empty array.
+func (s Stream[T]) MarshalJSONTo(enc *jsontext.Encoder) error {
+	if err := enc.WriteToken(jsontext.BeginArray); err != nil {
+		return err
 	}
-	separator := byte('[')
-	for element, err := range s {
-		if err != nil {
-			return err
-		}
-		if out == nil {
-			begin()
-		}
-		_ = out.WriteByte(separator) // out remembers what goes wrong, and says so in the end
-		separator = ','
-		body, err := json.Marshal(element, wireJSON)
-		if err != nil {
-			return err
-		}
-		if _, err := out.Write(body); err != nil {
-			return nil // the client has left
+	if s != nil {
+		for element, err := range s {
+			if err != nil {
+				return err
+			}
+			if err := json.MarshalEncode(enc, element); err != nil {
+				return err
+			}
 		}
 	}
-	if out == nil {
-		begin()
-		_ = out.WriteByte('[')
-	}
-	_ = out.WriteByte(']')
-	_ = out.Flush()
-	return nil
+	return enc.WriteToken(jsontext.EndArray)
 }
 
 // Schema is that of a list.
 func (Stream[T]) Schema(r huma.Registry) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeArray, Items: r.Schema(reflect.TypeFor[T](), true, "")}
+}
+
+// holdsStream tells a body that is a Stream or has one for a field.
+func holdsStream(t reflect.Type) bool {
+	if t.Implements(reflect.TypeFor[streamed]()) {
+		return true
+	}
+	return t.Kind() == reflect.Struct && slices.ContainsFunc(reflect.VisibleFields(t), func(f reflect.StructField) bool {
+		return f.Type.Implements(reflect.TypeFor[streamed]())
+	})
+}
+
+// writeStream answers with a JSON body that holds a Stream.
+func writeStream(w http.ResponseWriter, status int, v any) error {
+	late := &lateHeader{ResponseWriter: w, status: status}
+	out := bufio.NewWriterSize(late, 16<<10)
+	err := json.MarshalWrite(out, v, wireJSON)
+	if err == nil {
+		err = out.Flush()
+	}
+	if late.left {
+		return nil
+	}
+	return err
+}
+
+// lateHeader writes the header when the first bytes of the body are due.
+type lateHeader struct {
+	http.ResponseWriter
+	status int
+	begun  bool
+	left   bool // the client has
+}
+
+func (l *lateHeader) Write(b []byte) (int, error) {
+	if !l.begun {
+		l.begun = true
+		l.Header().Set("Content-Type", "application/json")
+		l.WriteHeader(l.status)
+	}
+	n, err := l.ResponseWriter.Write(b)
+	l.left = err != nil
+	return n, err
 }
