@@ -103,7 +103,7 @@ func (i *inspector) apart(ctx context.Context, file *os.File, _ int64) (facts, e
 	case ctx.Err() != nil:
 		return facts{}, ctx.Err()
 	case err != nil: // it died of the content: out of memory, out of stack
-		return facts{}, fmt.Errorf("%w (%v)", isTooHard, err)
+		return facts{}, fmt.Errorf("%w (%w)", isTooHard, err)
 	case decodeErr != nil:
 		return facts{}, fmt.Errorf("answer of %s: %w", i.command[0], decodeErr)
 	case found.Problem != "":

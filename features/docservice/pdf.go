@@ -51,7 +51,7 @@ func readPDF(ctx context.Context, r io.ReadSeeker, size int64) (f facts, err err
 	case errors.Is(err, pdfcpu.ErrUnsupportedEncryptionFeature):
 		return facts{}, isUnknown
 	case err != nil:
-		return facts{}, fmt.Errorf("%w (%v)", isDamaged, err)
+		return facts{}, fmt.Errorf("%w (%w)", isDamaged, err)
 	}
 	if f.Pages, err = countPages(ctx, pdf.XRefTable); err != nil {
 		return facts{}, err
@@ -78,7 +78,7 @@ func readerConfig(size int64) *model.Configuration {
 func countPages(ctx context.Context, table *model.XRefTable) (int, error) {
 	root, err := table.Pages()
 	if err != nil || root == nil {
-		return 0, fmt.Errorf("%w (no page tree: %v)", isDamaged, err)
+		return 0, fmt.Errorf("%w (no page tree: %w)", isDamaged, err)
 	}
 	seen := map[int]bool{}
 	pages := 0
