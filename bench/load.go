@@ -36,18 +36,24 @@ type outcome struct {
 	Seconds       float64
 	Median, P99   time.Duration
 	Failed, Bytes int64
+	Failure       string // one of them
 }
 
 func (b *bench) load(l load) (outcome, error) {
+	o, err := b.try(l)
+	if err == nil && o.Failed > 0 {
+		err = fmt.Errorf("%d of %d requests to %s failed: %s", o.Failed, l.Requests, l.URL, o.Failure)
+	}
+	return o, err
+}
+
+// try runs a load of which some may fail.
+func (b *bench) try(l load) (outcome, error) {
 	text, err := json.Marshal(l)
 	if err != nil {
 		return outcome{}, err
 	}
-	o, err := call[outcome](b, "load", string(text))
-	if err == nil && o.Failed > 0 {
-		err = fmt.Errorf("%d of %d requests to %s failed", o.Failed, l.Requests, l.URL)
-	}
-	return o, err
+	return call[outcome](b, "load", string(text))
 }
 
 func generateLoad(args []string) error {
@@ -58,6 +64,7 @@ func generateLoad(args []string) error {
 	transport := &http.Transport{MaxIdleConnsPerHost: l.Concurrency, DisableCompression: true, WriteBufferSize: 64 << 10}
 	client := &http.Client{Transport: transport, Timeout: time.Minute}
 	var started, failed, bytes atomic.Int64
+	var failure atomic.Value
 	took := make([]time.Duration, l.Requests)
 	begin := time.Now()
 	var wg sync.WaitGroup
@@ -72,6 +79,7 @@ func generateLoad(args []string) error {
 				bytes.Add(n)
 				if err != nil {
 					failed.Add(1)
+					failure.Store(err.Error())
 				}
 			}
 		})
@@ -79,8 +87,10 @@ func generateLoad(args []string) error {
 	wg.Wait()
 	seconds := time.Since(begin).Seconds()
 	slices.Sort(took)
+	text, _ := failure.Load().(string)
 	return json.NewEncoder(os.Stdout).Encode(outcome{
-		Seconds: seconds, Median: took[len(took)/2], P99: took[len(took)*99/100], Failed: failed.Load(), Bytes: bytes.Load(),
+		Seconds: seconds, Median: took[len(took)/2], P99: took[len(took)*99/100],
+		Failed: failed.Load(), Bytes: bytes.Load(), Failure: text,
 	})
 }
 

@@ -9,14 +9,13 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"portico.internal/features/docservice"
 	"portico.internal/platform/logging"
+	"portico.internal/platform/shutdown"
 	"portico.internal/platform/web"
 )
 
@@ -30,7 +29,7 @@ these names; DATABASE_URL names the database, which may be the gateway's
 func main() { os.Exit(run(os.Args[1:])) }
 
 func run(args []string) int {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	ctx, stop := shutdown.Context()
 	defer stop()
 	root := command()
 	root.SetArgs(args)

@@ -133,6 +133,22 @@ func TestForeignDataDirectory(t *testing.T) {
 	requireLines(t, r, "data_dir (PORTICO_DATA_DIR): ")
 }
 
+// A data directory has one gateway at a time, and the second one does not disturb the first.
+func TestDataDirectoryInUse(t *testing.T) {
+	t.Parallel()
+	p := in(t, on(testkit.Prepared(nil).SQLite(t)))
+	g := p.serve(t)
+	r := p.run(t)
+	require.Positive(t, r.wait(t))
+	found := messages(r)
+	require.Len(t, found, 1, r.err)
+	require.Contains(t, found[0], "data_dir: ")
+	require.Contains(t, found[0], "another process uses it")
+	require.Equal(t, 200, g.get(t, "", "/health/ready").Status)
+	require.Equal(t, 0, g.stop(t))
+	require.Equal(t, 0, p.serve(t).stop(t))
+}
+
 // messages are the lines for the operator, without those of the log.
 func messages(r *process) []string {
 	var lines []string

@@ -16,22 +16,19 @@ type callerHeaders struct{}
 var _ identity.Authenticator = callerHeaders{}
 
 func (callerHeaders) Authenticate(r *http.Request) (*identity.Caller, error) {
-	header, _ := only(r, "X-User-Id")
-	id := canonicalID(header)
+	id := canonicalID(only(r, "X-User-Id"))
 	if id == "" {
 		return nil, errs.New(errs.Unauthenticated, "")
 	}
-	admin, _ := only(r, "X-User-Is-Admin")
-	return &identity.Caller{ID: id, IsAdmin: admin == "true"}, nil
+	return &identity.Caller{ID: id, IsAdmin: only(r, "X-User-Is-Admin") == "true"}, nil
 }
 
-// only returns the value of a header that is there exactly once.
-func only(r *http.Request, name string) (string, bool) {
-	values := r.Header.Values(name)
-	if len(values) != 1 {
-		return "", false
+// only returns the value of a header that is there exactly once, else nothing.
+func only(r *http.Request, name string) string {
+	if values := r.Header.Values(name); len(values) == 1 {
+		return values[0]
 	}
-	return values[0], true
+	return ""
 }
 
 type groupsKey struct{}
@@ -39,8 +36,7 @@ type groupsKey struct{}
 // withGroups puts the caller's groups into the context, beside the caller himself.
 func withGroups(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		list, _ := only(r, "X-User-Groups")
-		groups := slices.DeleteFunc(strings.Split(list, ","), func(id string) bool { return !groupIDForm.MatchString(id) })
+		groups := slices.DeleteFunc(strings.Split(only(r, "X-User-Groups"), ","), func(id string) bool { return !groupIDForm.MatchString(id) })
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), groupsKey{}, groups)))
 	})
 }

@@ -27,6 +27,7 @@ import (
 type Config struct {
 	DataDir        string // holds the files, and the metadata unless DatabaseURL is set; made when missing; one process at a time
 	DatabaseURL    string // empty: SQLite documents.db in DataDir; else as platform/database has it, shared with others if need be
+	CheckSchema    bool   // refuse to start where the schema is behind, in place of bringing it up to date
 	MaxConnections int    // to the database; 5 when zero
 	MaxUploadBytes int64  // of a whole upload request; 500 MiB and 64 KiB for its frame when zero
 
@@ -89,7 +90,7 @@ func (s *Service) start(ctx context.Context, c Config) error {
 	}); err != nil {
 		return err
 	}
-	if err := migrateSchema(ctx, s.db); err != nil {
+	if err := bringSchema(ctx, s.db, c.CheckSchema); err != nil {
 		return err
 	}
 	if err := s.settleAll(ctx); err != nil {

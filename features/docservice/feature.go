@@ -14,7 +14,7 @@ import (
 var Feature = feature.Feature{
 	Service: config.Service{ID: "doc-service", Name: "Documents", HealthPath: "/health"},
 	Start: func(ctx context.Context, env feature.Env) (feature.Running, error) {
-		c := Config{DataDir: env.DataDir, DatabaseURL: env.DatabaseURL, Logger: env.Logger}
+		c := Config{DataDir: env.DataDir, DatabaseURL: env.DatabaseURL, CheckSchema: !env.Migrate, Logger: env.Logger}
 		if env.Executable != "" {
 			c.Inspector = []string{env.Executable, inspectCommand.Name()}
 		}

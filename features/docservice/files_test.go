@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"portico.internal/platform/testkit"
 )
 
 // What a crash leaves between row and file is put right by the next start: the file of a document goes into its
@@ -102,4 +104,22 @@ func TestNewFails(t *testing.T) {
 	require.NotContains(t, err.Error(), "hunter2")
 	f := start(t, Config{DataDir: dir}) // what failed holds nothing
 	require.Eventually(t, func() bool { return f.call(nobody, "GET", "/health", "").status == 200 }, 10*time.Second, time.Millisecond)
+}
+
+// Where the schema is only checked, one that is behind stops the start and stays as it is.
+func TestSchemaOnlyChecked(t *testing.T) {
+	testkit.EachDatabase(t, func(t *testing.T, d testkit.Database) {
+		config := Config{DataDir: t.TempDir(), DatabaseURL: d.URL, CheckSchema: true}
+		for range 2 {
+			_, err := New(t.Context(), config)
+			require.Error(t, err)
+		}
+		config.CheckSchema = false
+		for _, only := range []bool{false, true} {
+			config.CheckSchema = only
+			s, err := New(t.Context(), config)
+			require.NoError(t, err)
+			require.NoError(t, s.Close(t.Context()))
+		}
+	})
 }

@@ -59,10 +59,14 @@ var steps = []migrate.Step{
 	)},
 }
 
-func migrateSchema(ctx context.Context, db *gorm.DB) error {
+// bringSchema brings the schema up to date, or with checkOnly fails where it is not.
+func bringSchema(ctx context.Context, db *gorm.DB, checkOnly bool) error {
 	plan, err := migrate.New(nil, map[string][]migrate.Step{"docservice": steps}, migrate.Table(migrationsTable))
 	if err != nil {
 		return err
+	}
+	if checkOnly {
+		return plan.AtHead(ctx, db)
 	}
 	_, err = plan.Up(ctx, db)
 	return err

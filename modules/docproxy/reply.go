@@ -53,7 +53,7 @@ func inert(media string) bool {
 	case "audio", "video", "font":
 		return true
 	case "application":
-		return sub == "json" || sub == "pdf" || sub == "octet-stream" || sub == "zip"
+		return sub == "json" || sub == "octet-stream" || sub == "zip"
 	case "text":
 		return sub == "plain" || sub == "csv" || sub == "event-stream"
 	}

@@ -7,16 +7,15 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"runtime/debug"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"portico.internal/platform/config"
 	"portico.internal/platform/feature"
 	"portico.internal/platform/module"
+	"portico.internal/platform/shutdown"
 )
 
 // Spec says what a gateway is made of.
@@ -42,15 +41,8 @@ func Version() string {
 
 // Main runs the program with the arguments of the process and returns its exit code.
 func Main(spec Spec) int {
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, stop := shutdown.Context()
 	defer stop()
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	go func() {
-		<-signals
-		signal.Stop(signals) // before anybody sees the stop begin: a second signal ends one that takes too long
-		stop()
-	}()
 	self, _ := os.Executable()
 	return Run(ctx, spec, Process{Executable: self, Args: os.Args[1:], Environ: os.Environ(), Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr})
 }

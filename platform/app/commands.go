@@ -22,7 +22,7 @@ import (
 func migrateCommand(p *program) *cobra.Command {
 	parent := &cobra.Command{Use: "migrate", Short: "Bring the database schema up to date, or show where it stands"}
 	parent.AddCommand(
-		&cobra.Command{Use: "up", Short: "Run what is pending, in one transaction", Args: cobra.NoArgs,
+		&cobra.Command{Use: "up", Short: "Run what is pending, in one transaction; then the same for the services in this process", Args: cobra.NoArgs,
 			RunE: func(cmd *cobra.Command, _ []string) error { return p.migrateUp(cmd) }},
 		&cobra.Command{Use: "status", Short: "Show each step: applied, adoptable or pending; changes nothing", Args: cobra.NoArgs,
 			RunE: func(cmd *cobra.Command, _ []string) error { return p.migrateStatus(cmd) }},
@@ -43,7 +43,7 @@ func (p *program) migrateUp(cmd *cobra.Command) error {
 	if err == nil && len(applied) == 0 {
 		fmt.Fprintln(cmd.OutOrStdout(), "nothing to do")
 	}
-	return err
+	return errors.Join(err, g.migrateFeatures(cmd.Context(), p.Features))
 }
 
 func (p *program) migrateStatus(cmd *cobra.Command) error {

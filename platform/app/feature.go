@@ -33,23 +33,46 @@ func (g *gateway) startFeatures(ctx context.Context, list []feature.Feature) (*f
 			g.base.Services = append(g.base.Services, service)
 		}
 	}
-	services := make([]upstream.Service, 0, len(g.base.Services))
-	for _, s := range g.base.Services {
-		services = append(services, upstream.Service(s))
-	}
 	var err error
-	if g.services, err = upstream.NewRegistry(services); err != nil {
+	if g.services, err = upstream.NewRegistry(g.base.Services); err != nil {
 		return nil, errors.Join(err, running.stop(ctx))
 	}
 	return running, nil
 }
 
-func (f *features) start(ctx context.Context, g *gateway, ft feature.Feature) (config.Service, error) {
-	service := ft.Service
-	env := feature.Env{DataDir: filepath.Join(g.base.DataDir, service.ID), Logger: g.log.With("service", service.ID), Executable: g.executable}
+func (g *gateway) featureEnv(id string) feature.Env {
+	env := feature.Env{
+		DataDir: filepath.Join(g.base.DataDir, id), Logger: g.log.With("service", id),
+		Migrate: g.base.Database.Migrate == "auto", Executable: g.executable,
+	}
 	if url := g.base.Database.URL; !strings.HasPrefix(url, "sqlite:") {
 		env.DatabaseURL = url
 	}
+	return env
+}
+
+// migrateFeatures brings the schemas of the services in this process up to date.
+func (g *gateway) migrateFeatures(ctx context.Context, list []feature.Feature) error {
+	if g.base.Services != nil {
+		return nil
+	}
+	for _, f := range list {
+		env := g.featureEnv(f.Service.ID)
+		env.Migrate = true
+		run, err := f.Start(ctx, env)
+		if err != nil {
+			return fmt.Errorf("%s: %w", f.Service.ID, err)
+		}
+		if err := run.Close(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *features) start(ctx context.Context, g *gateway, ft feature.Feature) (config.Service, error) {
+	service := ft.Service
+	env := g.featureEnv(service.ID)
 	run, err := ft.Start(ctx, env)
 	if err != nil {
 		return service, err

@@ -27,6 +27,7 @@ type Env struct {
 	DataDir     string // its own folder, which it makes
 	DatabaseURL string // empty: SQLite in DataDir
 	Logger      *slog.Logger
+	Migrate     bool // bring the schema up to date; else refuse to start where it is behind
 
 	// Executable is the program that has the feature's Command, empty where there is no such program (in a test).
 	Executable string

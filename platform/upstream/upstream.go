@@ -6,17 +6,12 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+
+	"portico.internal/platform/config"
 )
 
 // Service is a feature service as the configuration names it.
-type Service struct {
-	ID           string
-	Name         string
-	URL          string // http or https, with an optional base path
-	HealthPath   string
-	Plugin       bool
-	SystemPrompt string
-}
+type Service = config.Service
 
 // Registry holds one [Client] for each service.
 type Registry struct {

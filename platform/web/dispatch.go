@@ -22,14 +22,14 @@ func (s *Site) dispatch(e *endpoint) gin.HandlerFunc {
 		x := exchangeOf(r.Context())
 		x.route = e.path
 		setPathValues(r, c.Params)
-		r, err := s.enter(e, r)
+		r, err := s.enter(e, r, c.Params)
 		if err != nil {
 			s.fail(x, r, err)
 			return
 		}
 		p := e.methods[r.Method]
 		if p.in != nil && !storable(c.Params) {
-			s.fail(x, r, errs.New(errs.NotFound, "")) // no database takes it for an id
+			s.fail(x, r, errs.New(errs.NotFound, ""))
 			return
 		}
 		if err := p.handle(p, x, r); err != nil {
@@ -44,6 +44,7 @@ func setPathValues(r *http.Request, params gin.Params) {
 	}
 }
 
+// storable tells values that a database can take for an id.
 func storable(params gin.Params) bool {
 	return !slices.ContainsFunc(params, func(p gin.Param) bool {
 		return strings.IndexByte(p.Value, 0) >= 0 || !utf8.ValidString(p.Value)
@@ -51,14 +52,11 @@ func storable(params gin.Params) bool {
 }
 
 // enter lets a request pass to the method it names. The request it returns carries the caller.
-func (s *Site) enter(e *endpoint, r *http.Request) (*http.Request, error) {
+func (s *Site) enter(e *endpoint, r *http.Request, params gin.Params) (*http.Request, error) {
 	p := e.methods[r.Method]
 	switch {
 	case e.allow != nil:
-		r, err := s.admit(r, User)
-		if err == nil {
-			err = e.allow(r)
-		}
+		r, err := s.admitTo(e, r, params)
 		if err == nil && p == nil {
 			err = s.wrongMethod(e, r, true)
 		}
@@ -87,6 +85,18 @@ func (s *Site) admit(r *http.Request, access Access) (*http.Request, error) {
 		return r, errs.New(errs.NotFound, "")
 	}
 	return r.WithContext(identity.With(r.Context(), caller)), nil
+}
+
+// admitTo finds out who calls, and whether the path is for that user.
+func (s *Site) admitTo(e *endpoint, r *http.Request, params gin.Params) (*http.Request, error) {
+	r, err := s.admit(r, User)
+	switch {
+	case err != nil:
+		return r, err
+	case !storable(params):
+		return r, errs.New(errs.NotFound, "")
+	}
+	return r, e.allow(r)
 }
 
 // refuseMethod answers a method that the path does not have. It names only methods the caller may know of.
@@ -138,8 +148,8 @@ func (s *Site) redirectsSlash(e *endpoint) bool {
 	})
 }
 
-// redirectSlash answers any method without a token, unless only superusers may know of the path.
-func (s *Site) redirectSlash(e *endpoint, r *http.Request) {
+// redirectSlash answers any method without a token, unless only some may know of the path.
+func (s *Site) redirectSlash(e *endpoint, r *http.Request, params gin.Params) {
 	x := exchangeOf(r.Context())
 	x.route = e.path
 	hidden := true
@@ -151,9 +161,7 @@ func (s *Site) redirectSlash(e *endpoint, r *http.Request) {
 	case hidden:
 		_, err = s.admit(r, Admin)
 	case e.allow != nil:
-		if r, err = s.admit(r, User); err == nil {
-			err = e.allow(r)
-		}
+		r, err = s.admitTo(e, r, params)
 	}
 	if err != nil {
 		s.fail(x, r, err)

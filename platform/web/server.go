@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"portico.internal/platform/framing"
 )
 
 // ErrCut is returned by [Serve] when requests were still in flight at the end of the grace.
@@ -14,7 +16,7 @@ var ErrCut = errors.New("requests were cut at the end of the grace period")
 
 // Serve answers on the listener until ctx ends. Then it takes no new requests, lets those in flight finish within
 // grace, and cuts what is left. There is no bound on how long a request may take: event streams and slow uploads are
-// legitimate; a header must arrive within 10 s.
+// legitimate; a header must arrive within 10 s. A request that tells its length twice is refused with 400.
 func Serve(ctx context.Context, l net.Listener, h http.Handler, grace time.Duration, log *slog.Logger) error {
 	server := &http.Server{
 		Handler:           h,
@@ -24,7 +26,8 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler, grace time.Durat
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	stopped := make(chan error, 1)
-	go func() { stopped <- server.Serve(l) }()
+	strict := framing.Strict(server, l)
+	go func() { stopped <- server.Serve(strict) }()
 	select {
 	case err := <-stopped:
 		return err

@@ -160,7 +160,7 @@ func (s *Site) engine() http.Handler {
 		if s.redirectsSlash(e) {
 			g.Any(ginPath(e.path)+"/", func(c *gin.Context) {
 				setPathValues(c.Request, c.Params)
-				s.redirectSlash(e, c.Request)
+				s.redirectSlash(e, c.Request, c.Params)
 			})
 		}
 	}
