@@ -83,7 +83,7 @@ func copyBody(w http.ResponseWriter, reply *http.Response, stall time.Duration) 
 			}
 		}
 		switch {
-		case err == io.EOF: //nolint:errorlint // io.EOF is never wrapped
+		case err == io.EOF:
 			return nil
 		case err != nil:
 			return err

@@ -49,7 +49,7 @@ func (u *upload) Read(p []byte) (int, error) {
 	switch {
 	case err == nil:
 		return n, nil
-	case err == io.EOF: //nolint:errorlint // io.EOF is never wrapped
+	case err == io.EOF:
 		u.whole.Store(true)
 		_ = u.control.SetReadDeadline(time.Time{}) // the connection is watched on for the client's leaving
 		return n, err

@@ -18,19 +18,19 @@ import (
 // a letter beyond ASCII.
 func Contains(db *gorm.DB, part string, texts ...string) clause.Expression {
 	folded := strings.Map(foldRune, part)
-	fold, foldArgs := sqliteFold(folded)
+	fold, foldArgs := sqliteFold(folded), []any(nil)
 	if IsPostgres(db) {
 		fold, foldArgs = postgresFold(folded)
 	}
 	pattern := "%" + escapeLike.Replace(folded) + "%"
-	var found []clause.Expression
+	var found []string
+	var args []any
 	for _, text := range texts {
-		found = append(found, clause.Expr{
-			SQL:  strings.Replace(fold, "text", "("+text+")", 1) + ` LIKE ? ESCAPE '\'`,
-			Vars: append(foldArgs[:len(foldArgs):len(foldArgs)], pattern),
-		})
+		found = append(found, strings.Replace(fold, "text", "("+text+")", 1)+` LIKE ? ESCAPE '\'`)
+		args = append(append(args, foldArgs...), pattern)
 	}
-	return clause.Or(found...)
+	// One expression, for gorm joins a clause.Or of a single one to the conditions before it by OR.
+	return clause.Expr{SQL: "(" + strings.Join(found, " OR ") + ")", Vars: args}
 }
 
 var escapeLike = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
@@ -70,11 +70,11 @@ func postgresFold(part string) (expr string, args []any) {
 	return `translate(lower(text COLLATE "C"), ?, ?)`, []any{from.String(), to.String()}
 }
 
-func sqliteFold(part string) (expr string, args []any) {
+func sqliteFold(part string) string {
 	if strings.IndexFunc(part, func(r rune) bool { return r > unicode.MaxASCII }) < 0 {
-		return "lower(text)", nil
+		return "lower(text)"
 	}
-	return foldFunction + "(text)", nil
+	return foldFunction + "(text)"
 }
 
 const foldFunction = "portico_fold"
@@ -91,5 +91,6 @@ var sqliteDriver = func() driver.Driver {
 	if err != nil {
 		panic(err) // the driver is linked in
 	}
+	defer unopened.Close()
 	return unopened.Driver()
 }()

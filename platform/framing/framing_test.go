@@ -26,7 +26,7 @@ func serve(t *testing.T) net.Addr {
 	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(w, r.Body)
 	})}
-	go srv.Serve(Strict(srv, ln)) //nolint:errcheck // ends with the listener
+	go srv.Serve(Strict(srv, ln))
 	t.Cleanup(func() { srv.Close() })
 	return ln.Addr()
 }
