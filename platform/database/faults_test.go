@@ -138,7 +138,13 @@ func TestServerThatHangsOrGoesIsUnavailableAndComesBack(t *testing.T) {
 	}
 	require.NoError(t, db.First(&thing{}).Error)
 
-	require.NoError(t, server.Open(t).Exec("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()").Error)
+	beside := server.Open(t)
+	const others = " FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+	require.NoError(t, beside.Exec("SELECT pg_terminate_backend(pid)"+others).Error)
+	require.Eventually(t, func() bool { // they end in their own time
+		var left int64
+		return beside.Raw("SELECT count(*)"+others).Scan(&left).Error == nil && left == 0
+	}, 10*time.Second, time.Millisecond)
 	relay.refuse(1000)
 	requireUnavailable(t, errors.Join(db.First(&thing{}).Error, db.First(&thing{}).Error))
 	relay.refuse(0)
