@@ -70,21 +70,27 @@ func (g *gateway) signIn() error {
 		return err
 	}
 	res.Body.Close()
-	res, err = http.PostForm(g.url+"/api/auth/login", url.Values{"username": {email}, "password": {password}})
+	g.token, err = g.tokenOf(email)
+	return err
+}
+
+// tokenOf signs an account in.
+func (g *gateway) tokenOf(email string) (string, error) {
+	res, err := http.PostForm(g.url+"/api/auth/login", url.Values{"username": {email}, "password": {password}})
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer res.Body.Close()
 	var token struct {
 		AccessToken string `json:"access_token"`
 	}
 	if err := json.NewDecoder(res.Body).Decode(&token); err != nil {
-		return err
+		return "", err
 	}
-	if g.token = token.AccessToken; g.token == "" {
-		return fmt.Errorf("login answers %s", res.Status)
+	if token.AccessToken == "" {
+		return "", fmt.Errorf("login answers %s", res.Status)
 	}
-	return nil
+	return token.AccessToken, nil
 }
 
 // postgres starts a server of its own on a socket in the benchmark's directory, as it comes (fsync is on).
@@ -123,6 +129,7 @@ func (b *bench) postgres() (string, error) {
 	if err := shell(fmt.Sprintf("%s/pg_ctl -w -s -D %s -l %s/log -o \"-k %s -c listen_addresses=''\" start", bin, data, dir, dir)); err != nil {
 		return "", err
 	}
+	b.serverLog = filepath.Join(dir, "log")
 	b.cleanup = append([]func(){func() { _ = shell(fmt.Sprintf("%s/pg_ctl -s -m immediate -D %s stop", bin, data)) }}, b.cleanup...)
 	return "postgres://postgres@/postgres?host=" + dir, nil
 }

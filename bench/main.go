@@ -29,7 +29,7 @@ func run() int {
 		}
 	}
 	rounds := flag.Int("rounds", 5, "how often each measurement is repeated; the median is printed")
-	only := flag.String("only", "", "one of requests, streams, memory, events, logins; empty: all of them")
+	only := flag.String("only", "", "one of requests, streams, memory, events, logins, people; empty: all of them")
 	gateway := flag.String("gateway", "", "the portico binary to measure; empty: built from ./cmd/portico")
 	flag.Parse()
 
@@ -71,7 +71,9 @@ type bench struct {
 	binary   string
 	only     string
 	children []*child
-	cleanup  []func()
+
+	serverLog string // of PostgreSQL
+	cleanup   []func()
 }
 
 func (b *bench) stop() {
@@ -103,7 +105,8 @@ func (b *bench) all() error {
 		return fmt.Errorf("gateway on SQLite: %w", err)
 	}
 	var postgres *gateway
-	if url, err := b.postgres(); err != nil {
+	url, err := b.postgres()
+	if err != nil {
 		fmt.Println("no PostgreSQL:", err)
 	} else if postgres, err = b.gateway("postgres", url, upstream.addr); err != nil {
 		return fmt.Errorf("gateway on PostgreSQL: %w", err)
@@ -117,6 +120,7 @@ func (b *bench) all() error {
 		{"memory", func() error { return b.memory(sqlite) }},
 		{"events", func() error { return b.events(sqlite) }},
 		{"logins", func() error { return b.loginStorm(sqlite) }},
+		{"people", func() error { return b.people(postgres, url) }},
 	} {
 		if b.only != "" && b.only != step.name {
 			continue

@@ -14,9 +14,19 @@ CREATE TABLE groups (
  description character varying(512),
  created_at timestamp with time zone NOT NULL DEFAULT now(),
  updated_at timestamp with time zone NOT NULL DEFAULT now(),
+ name_key character varying(512),
  CONSTRAINT groups_pkey PRIMARY KEY (id)
 );
 CREATE UNIQUE INDEX ix_groups_name ON groups USING btree (name);
+CREATE UNIQUE INDEX ix_groups_name_key ON groups USING btree (name_key);
+CREATE TABLE password_resets (
+ user_id character varying(36) NOT NULL,
+ token_hash character varying(64) NOT NULL,
+ expires_at timestamp with time zone NOT NULL,
+ CONSTRAINT password_resets_pkey PRIMARY KEY (user_id),
+ CONSTRAINT password_resets_token_hash_key UNIQUE (token_hash),
+ CONSTRAINT password_resets_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE
+);
 CREATE TABLE profiles (
  id character varying(36) NOT NULL,
  user_id character varying(36) NOT NULL,
@@ -46,6 +56,8 @@ CREATE TABLE users (
  updated_at timestamp with time zone NOT NULL DEFAULT now(),
  dashboard_app_ids json NOT NULL DEFAULT '[]'::json,
  color_mode character varying(10),
+ tokens_valid_after timestamp with time zone,
  CONSTRAINT users_pkey PRIMARY KEY (id)
 );
 CREATE UNIQUE INDEX ix_users_email ON users USING btree (email);
+CREATE INDEX ix_users_superusers ON users USING btree (id) WHERE is_superuser;

@@ -14,9 +14,19 @@ CREATE TABLE groups (
  description VARCHAR(512),
  created_at DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP,
  updated_at DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP,
+ name_key VARCHAR(512),
  PRIMARY KEY (id)
 );
 CREATE UNIQUE INDEX ix_groups_name ON groups (name);
+CREATE UNIQUE INDEX ix_groups_name_key ON groups (name_key);
+CREATE TABLE password_resets (
+ user_id VARCHAR(36) NOT NULL,
+ token_hash VARCHAR(64) NOT NULL,
+ expires_at DATETIME NOT NULL,
+ PRIMARY KEY (user_id),
+ FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE,
+ UNIQUE (token_hash)
+);
 CREATE TABLE profiles (
  id VARCHAR(36) NOT NULL,
  user_id VARCHAR(36) NOT NULL,
@@ -45,6 +55,8 @@ CREATE TABLE users (
  updated_at DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP,
  dashboard_app_ids JSON NOT NULL DEFAULT '[]',
  color_mode VARCHAR(10),
+ tokens_valid_after DATETIME,
  PRIMARY KEY (id)
 );
 CREATE UNIQUE INDEX ix_users_email ON users (email);
+CREATE INDEX ix_users_superusers ON users (id) WHERE is_superuser;

@@ -54,7 +54,7 @@ func tokensOf(c Config, base config.Base) (*tokens, error) {
 func (s *service) keysWork(context.Context) error { return s.proof() }
 
 func (t *tokens) prove() error {
-	token, err := t.issue(uuid.Nil.String())
+	token, err := t.issue(users.Session{UserID: uuid.Nil.String(), Since: time.Now()})
 	if err != nil {
 		return err
 	}
@@ -69,42 +69,112 @@ func (s *service) Authenticate(r *http.Request) (*identity.Caller, error) {
 	if err != nil {
 		return nil, err
 	}
-	id, err := s.tokens.verify(token)
+	g, err := s.tokens.verify(token)
 	if err != nil {
 		return nil, errBadToken(err)
 	}
-	caller, err := s.accounts.Identity(r.Context(), id)
-	if errs.KindOf(err) == errs.NotFound {
-		return nil, errBadToken(err)
-	}
-	return caller, err
+	caller, err := s.accounts.Identity(r.Context(), g.userID, g.issued)
+	return caller, ended(err)
 }
 
 // login returns a token for the account. Whatever is wrong, the answer is the same; all attempts that are not throttled
 // cost one hash.
-func (s *service) login(ctx context.Context, username, password string) (string, error) {
+func (s *service) login(ctx context.Context, username, password string) (*accessToken, error) {
 	who := loginName(username)
+	var session users.Session
+	ok, err := s.attempt(ctx, who, func() (ok bool, err error) {
+		session, ok, err = s.accounts.SignIn(ctx, username, password)
+		return ok, err
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case !ok:
+		s.log.WarnContext(ctx, "login failed", "user_id", session.UserID, "email", who.email, "address", web.ClientAddr(ctx))
+		return nil, errs.New(errs.Unauthenticated, "Incorrect email or password")
+	}
+	s.log.InfoContext(ctx, "login", "user_id", session.UserID, "email", who.email, "address", web.ClientAddr(ctx))
+	return s.grant(session)
+}
+
+// attempt lets somebody try a password, unless they have failed too often.
+func (s *service) attempt(ctx context.Context, who name, try func() (right bool, err error)) (right bool, err error) {
 	attempt, err := s.throttle.begin(ctx, who.key, clientAddr(ctx))
 	if err != nil {
 		if errs.KindOf(err) == errs.TooManyRequests {
 			s.log.WarnContext(ctx, "login throttled", "email", who.email, "address", web.ClientAddr(ctx))
 		}
-		return "", err
+		return false, err
 	}
 	failed := true
 	defer func() { attempt.end(failed) }()
-	id, ok, err := s.accounts.CheckPassword(ctx, username, password)
+	right, err = try()
+	failed = !right
+	if err != nil {
+		failed = ctx.Err() != nil // leaving before the answer costs as much as a wrong password
+	}
+	return right, err
+}
+
+// changePassword asks for the current password as a login does, for the session may be in other hands.
+func (s *service) changePassword(ctx context.Context, by *identity.Caller, current, password string) (*accessToken, error) {
+	var session users.Session
+	ok, err := s.attempt(ctx, loginName(by.Email), func() (ok bool, err error) {
+		session, ok, err = s.accounts.ChangePassword(ctx, by, current, password)
+		return ok, err
+	})
 	switch {
 	case err != nil:
-		failed = ctx.Err() != nil // leaving before the answer costs as much as a wrong password
-		return "", err
+		return nil, ended(err)
 	case !ok:
-		s.log.WarnContext(ctx, "login failed", "user_id", id, "email", who.email, "address", web.ClientAddr(ctx))
-		return "", errs.New(errs.Unauthenticated, "Incorrect email or password")
+		s.log.WarnContext(ctx, "password change failed", "user_id", by.ID, "address", web.ClientAddr(ctx))
+		return nil, errs.New(errs.BadRequest, "Current password is incorrect")
 	}
-	failed = false
-	s.log.InfoContext(ctx, "login", "user_id", id, "email", who.email, "address", web.ClientAddr(ctx))
-	return s.tokens.issue(id)
+	return s.goOn(ctx, "password changed", session)
+}
+
+// resetPassword lets in whoever an administrator gave the token to.
+func (s *service) resetPassword(ctx context.Context, token, password string) (*accessToken, error) {
+	session, err := s.accounts.ResetPassword(ctx, token, password)
+	switch {
+	case errs.KindOf(err) == errs.BadRequest:
+		s.log.WarnContext(ctx, "password reset failed", "address", web.ClientAddr(ctx))
+		return nil, err
+	case err != nil:
+		return nil, err
+	}
+	return s.goOn(ctx, "password reset", session)
+}
+
+// logoutAll ends every session of the caller; the one that asks goes on with another token.
+func (s *service) logoutAll(ctx context.Context, by *identity.Caller) (*accessToken, error) {
+	session, err := s.accounts.EndSessions(ctx, by)
+	if err != nil {
+		return nil, ended(err)
+	}
+	return s.goOn(ctx, "sessions ended", session)
+}
+
+// goOn tells that all sessions but this one have ended, and why.
+func (s *service) goOn(ctx context.Context, why string, session users.Session) (*accessToken, error) {
+	s.log.InfoContext(ctx, why, "user_id", session.UserID, "address", web.ClientAddr(ctx))
+	return s.grant(session)
+}
+
+func (s *service) grant(session users.Session) (*accessToken, error) {
+	token, err := s.tokens.issue(session)
+	if err != nil {
+		return nil, err
+	}
+	return &accessToken{token, "bearer"}, nil
+}
+
+// ended says of a caller whose session has ended since the request came in what any later request will hear.
+func ended(err error) error {
+	if errs.KindOf(err) == errs.NotFound {
+		return errBadToken(err)
+	}
+	return err
 }
 
 func (s *service) register(ctx context.Context, r registration) (users.UserOut, error) {

@@ -23,12 +23,12 @@ type fakeAccounts struct {
 	checkPassword func(context.Context) (bool, error)
 }
 
-func (f fakeAccounts) CheckPassword(ctx context.Context, _, _ string) (string, bool, error) {
+func (f fakeAccounts) SignIn(ctx context.Context, _, _ string) (users.Session, bool, error) {
 	ok, err := f.checkPassword(ctx)
-	return someID, ok, err
+	return justNow(), ok, err
 }
 
-func (fakeAccounts) Identity(context.Context, string) (*identity.Caller, error) {
+func (fakeAccounts) Identity(context.Context, string, time.Time) (*identity.Caller, error) {
 	return &identity.Caller{ID: someID}, nil
 }
 
@@ -78,7 +78,7 @@ func TestPanicGivesThePlaceBack(t *testing.T) {
 func BenchmarkAuthenticate(b *testing.B) {
 	s := serviceWith(0, nil)
 	request := httptest.NewRequest(http.MethodGet, "/", nil)
-	request.Header.Set("Authorization", "Bearer "+must(s.tokens.issue(someID)))
+	request.Header.Set("Authorization", "Bearer "+must(s.tokens.issue(justNow())))
 	b.Run("cached", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {

@@ -3,12 +3,15 @@ package auth
 import (
 	"crypto/sha256"
 	"errors"
+	"math"
 	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/uuid"
 	"github.com/maypok86/otter/v2"
+
+	"portico.internal/modules/users"
 )
 
 const (
@@ -29,7 +32,8 @@ type tokens struct {
 // grant is what a verified token says.
 type grant struct {
 	userID  string
-	expires float64 // seconds since 1970
+	issued  time.Time // in whole seconds
+	expires float64   // seconds since 1970
 }
 
 func newTokens(keys *keyPair, lifetime time.Duration) *tokens {
@@ -41,37 +45,36 @@ func newTokens(keys *keyPair, lifetime time.Duration) *tokens {
 	}
 }
 
-// issue returns a token for the user, valid from now for the configured lifetime.
-func (t *tokens) issue(userID string) (string, error) {
-	now := time.Now()
+// issue returns a token for the session, valid for the configured lifetime from when that began.
+func (t *tokens) issue(s users.Session) (string, error) {
 	return jwt.NewWithClaims(jwt.SigningMethodRS256, jwt.MapClaims{
-		"sub": userID,
-		"iat": now.Unix(),
-		"exp": now.Add(t.lifetime).Unix(),
+		"sub": s.UserID,
+		"iat": s.Since.Unix(),
+		"exp": s.Since.Add(t.lifetime).Unix(),
 	}).SignedString(t.keys.private)
 }
 
-// verify returns the user a token was issued for. A token that was verified once is remembered until it expires, since
+// verify returns what a token says. A token that was verified once is remembered until it expires, since
 // its signature cannot become wrong; one that is refused is checked anew each time.
-func (t *tokens) verify(token string) (userID string, err error) {
+func (t *tokens) verify(token string) (g grant, err error) {
 	if len(token) > maxTokenBytes {
-		return "", errors.New("token is too long")
+		return grant{}, errors.New("token is too long")
 	}
 	var buffer [1 << 10]byte // on the stack, with room for a token of a 4096-bit key
 	hash := sha256.Sum256(append(buffer[:0], token...))
 	g, known := t.verified.GetIfPresent(hash)
 	if !known {
 		if g, err = t.check(token); err != nil {
-			return "", err
+			return grant{}, err
 		}
 	}
 	if seconds(time.Now()) >= g.expires {
-		return "", jwt.ErrTokenExpired
+		return grant{}, jwt.ErrTokenExpired
 	}
 	if !known {
 		t.verified.Set(hash, g)
 	}
-	return g.userID, nil
+	return g, nil
 }
 
 // check verifies all of a token but whether it has expired by now.
@@ -117,7 +120,7 @@ func read(claims jwt.MapClaims) (grant, error) {
 	if id, err := uuid.Parse(subject); err != nil || id.String() != subject {
 		return grant{}, jwt.ErrTokenInvalidSubject
 	}
-	return grant{subject, expires}, nil
+	return grant{subject, time.Unix(int64(math.Floor(issued)), 0), expires}, nil
 }
 
 func seconds(t time.Time) float64 { return float64(t.UnixMicro()) / 1e6 }

@@ -16,9 +16,14 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/stretchr/testify/require"
+
+	"portico.internal/modules/users"
 )
 
 const someID = "3f2c1d8e-5b7a-4c6d-9e0f-1a2b3c4d5e6f"
+
+// justNow is a session of somebody.
+func justNow() users.Session { return users.Session{UserID: someID, Since: time.Now()} }
 
 const rs256 = `{"alg":"RS256","typ":"JWT"}`
 
@@ -39,7 +44,7 @@ func pythonClaims(sub string, issued time.Time, lifetime time.Duration) string {
 func TestIssuedToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tokens := newTokens(ourPair(), 480*time.Minute)
-		token := must(tokens.issue(someID))
+		token := must(tokens.issue(justNow()))
 		parts := strings.Split(token, ".")
 		require.Len(t, parts, 3)
 		require.Equal(t, rs256, string(must(b64.DecodeString(parts[0]))))
@@ -57,19 +62,19 @@ func TestIssuedToken(t *testing.T) {
 
 		hash := sha256.Sum256([]byte(parts[0] + "." + parts[1]))
 		require.NoError(t, rsa.VerifyPKCS1v15(&ourKey().PublicKey, crypto.SHA256, hash[:], must(b64.DecodeString(parts[2]))))
-		require.Equal(t, someID, must(tokens.verify(token)))
+		require.Equal(t, someID, must(tokens.verify(token)).userID)
 	})
 }
 
 func TestTokenIsGoodUntilItExpires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tokens := newTokens(ourPair(), time.Minute)
-		token := must(tokens.issue(someID))
+		token := must(tokens.issue(justNow()))
 		for range 2 { // the second time from memory
-			require.Equal(t, someID, must(tokens.verify(token)))
+			require.Equal(t, someID, must(tokens.verify(token)).userID)
 		}
 		time.Sleep(time.Minute - time.Nanosecond)
-		require.Equal(t, someID, must(tokens.verify(token)))
+		require.Equal(t, someID, must(tokens.verify(token)).userID)
 		time.Sleep(time.Nanosecond)
 		_, err := tokens.verify(token)
 		require.Error(t, err, "remembered")
@@ -93,9 +98,10 @@ func TestTokensAccepted(t *testing.T) {
 			"about to expire":          sign(ourKey(), rs256, pythonClaims(someID, now.Add(-time.Hour), time.Hour+time.Second)),
 			"lifetime of exactly 8 h ": sign(ourKey(), rs256, pythonClaims(someID, now, 8*time.Hour)),
 		} {
-			id, err := newTokens(ourPair(), time.Hour).verify(token)
+			g, err := newTokens(ourPair(), time.Hour).verify(token)
 			require.NoError(t, err, name)
-			require.Equal(t, someID, id, name)
+			require.Equal(t, someID, g.userID, name)
+			require.Zero(t, g.issued.Nanosecond(), name)
 		}
 	})
 }
@@ -168,7 +174,7 @@ func TestTokensRefused(t *testing.T) {
 			}
 			require.Zero(t, tokens.verified.EstimatedSize(), "%s: only good tokens are remembered", name)
 		}
-		require.Equal(t, someID, must(newTokens(ourPair(), time.Hour).verify(token)), "the token they were made from is good")
+		require.Equal(t, someID, must(newTokens(ourPair(), time.Hour).verify(token)).userID, "the token they were made from is good")
 	})
 }
 
@@ -187,7 +193,7 @@ func hs256(secret, claims string) string {
 
 func BenchmarkVerify(b *testing.B) {
 	tokens := newTokens(ourPair(), time.Hour)
-	token := must(tokens.issue(someID))
+	token := must(tokens.issue(justNow()))
 	b.Run("cached", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
@@ -203,7 +209,7 @@ func BenchmarkVerify(b *testing.B) {
 	b.Run("issue", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			must(tokens.issue(someID))
+			must(tokens.issue(justNow()))
 		}
 	})
 }

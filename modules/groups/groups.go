@@ -4,6 +4,7 @@ package groups
 import (
 	"context"
 
+	"portico.internal/modules/users"
 	"portico.internal/platform/module"
 )
 
@@ -11,7 +12,10 @@ import (
 var Module = module.New("groups",
 	module.Migrations(migrations...),
 	module.Provide(newService, newHandler),
-	module.Export(func(s *service) Memberships { return s }),
+	module.Export(
+		func(s *service) Memberships { return s },
+		func() users.GroupCount { return groupCount },
+	),
 	module.Routes((*handler).routes),
 )
 
@@ -22,3 +26,5 @@ type Memberships interface {
 	// The slice is shared: it must not be changed.
 	GroupIDs(ctx context.Context, userID string) ([]string, error)
 }
+
+const groupCount users.GroupCount = "(SELECT COUNT(*) FROM group_memberships WHERE group_memberships.user_id = users.id)"

@@ -1,6 +1,10 @@
 package groups
 
-import "portico.internal/platform/migrate"
+import (
+	"gorm.io/gorm"
+
+	"portico.internal/platform/migrate"
+)
 
 var migrations = []migrate.Step{
 	{
@@ -33,4 +37,33 @@ var migrations = []migrate.Step{
 		Up:       migrate.SQL(`ALTER TABLE group_memberships ADD COLUMN is_group_admin BOOLEAN NOT NULL DEFAULT false`),
 		Adds:     []string{"group_memberships.is_group_admin"},
 	},
+	{
+		Revision: "59d0634b5688",
+		Up:       addNameKeys,
+		Adds:     []string{"groups.name_key"},
+	},
+}
+
+// addNameKeys gives every group its key. Where names differ by case only, the oldest group gets the key and the others
+// one of their own.
+func addNameKeys(tx *gorm.DB) error {
+	if err := migrate.SQL(`ALTER TABLE groups ADD COLUMN name_key VARCHAR(512)`)(tx); err != nil {
+		return err
+	}
+	var rows []struct{ ID, Name string }
+	if err := tx.Raw("SELECT id, name FROM groups ORDER BY created_at, id").Scan(&rows).Error; err != nil {
+		return err
+	}
+	taken := map[string]bool{}
+	for _, row := range rows {
+		key := nameKey(row.Name)
+		if taken[key] {
+			key += twin + row.ID
+		}
+		taken[key] = true
+		if err := tx.Exec("UPDATE groups SET name_key = ? WHERE id = ?", key, row.ID).Error; err != nil {
+			return err
+		}
+	}
+	return migrate.SQL(`CREATE UNIQUE INDEX ix_groups_name_key ON groups (name_key)`)(tx)
 }

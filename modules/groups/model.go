@@ -4,8 +4,9 @@ import "time"
 
 // Group is a row of groups.
 type Group struct {
-	ID          string `gorm:"primaryKey"`
-	Name        string // unique
+	ID          string  `gorm:"primaryKey"`
+	Name        string  // unique
+	NameKey     *string // unique, see [nameKey]; null where a program that does not know it has made the group
 	Description *string
 	CreatedAt   time.Time
 	UpdatedAt   time.Time

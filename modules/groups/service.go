@@ -2,10 +2,15 @@ package groups
 
 import (
 	"context"
+	"log/slog"
 
+	"github.com/google/uuid"
 	"gorm.io/gorm"
 
+	"portico.internal/platform/errs"
+	"portico.internal/platform/identity"
 	"portico.internal/platform/recent"
+	"portico.internal/platform/web"
 )
 
 // cachedUsers is for how many users group ids are kept at hand.
@@ -13,13 +18,14 @@ const cachedUsers = 10_000
 
 type service struct {
 	db  *gorm.DB
+	log *slog.Logger
 	ids *recent.Cache[[]string]
 }
 
 var _ Memberships = (*service)(nil)
 
-func newService(db *gorm.DB) *service {
-	s := &service{db: db}
+func newService(db *gorm.DB, log *slog.Logger) *service {
+	s := &service{db: db, log: log}
 	s.ids = recent.New(cachedUsers, s.loadIDs)
 	return s
 }
@@ -40,6 +46,32 @@ func (s *service) mine(ctx context.Context, userID string) ([]myGroup, error) {
 	err := s.db.WithContext(ctx).Table("group_memberships AS m").
 		Select("g.id, g.name, g.description, m.is_group_admin, m.joined_at").
 		Joins("JOIN groups AS g ON g.id = m.group_id").
-		Where("m.user_id = ?", userID).Order("g.name, g.id").Scan(&list).Error
+		Where("m.user_id = ?", userID).Order(sortName + ", g.id").Scan(&list).Error
 	return list, err
+}
+
+// runs reports whether the user is an admin of the group.
+func (s *service) runs(ctx context.Context, userID, groupID string) (bool, error) {
+	var found []string
+	err := s.db.WithContext(ctx).Model(&Membership{}).
+		Where("group_id = ? AND user_id = ? AND is_group_admin = ?", groupID, userID, true).Pluck("user_id", &found).Error
+	return len(found) > 0, err
+}
+
+// audit logs a change that the caller has made.
+func (s *service) audit(ctx context.Context, what, groupID string, more ...any) {
+	s.log.InfoContext(ctx, what, append([]any{"actor", identity.From(ctx).ID, "group_id", groupID, "address", web.ClientAddr(ctx)}, more...)...)
+}
+
+// isID tells what can be the id of a row; anything else may be too long to be asked for.
+func isID(text string) bool {
+	return len(text) == len(uuid.Nil.String()) && uuid.Validate(text) == nil
+}
+
+func errNoGroup() error      { return errs.New(errs.NotFound, "Group not found") }
+func errNoUser() error       { return errs.New(errs.NotFound, "User not found") }
+func errNoMembership() error { return errs.New(errs.NotFound, "Membership not found") }
+func errIsMember() error     { return errs.New(errs.BadRequest, "User is already a member") }
+func errLastAdmin() error {
+	return errs.New(errs.BadRequest, "Cannot remove the last group admin")
 }

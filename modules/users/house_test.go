@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/bcrypt"
@@ -56,7 +57,7 @@ func newSite(t testing.TB, s *service) http.Handler {
 type idAuthenticator struct{ Accounts }
 
 func (a idAuthenticator) Authenticate(r *http.Request) (*identity.Caller, error) {
-	caller, err := a.Identity(r.Context(), r.Header.Get("Authorization"))
+	caller, err := a.Identity(r.Context(), r.Header.Get("Authorization"), time.Now())
 	if errs.KindOf(err) == errs.NotFound {
 		return nil, errs.New(errs.Unauthenticated, "")
 	}
@@ -80,7 +81,7 @@ func newHouse(t *testing.T, d testkit.Database) *house {
 func (h *house) replica() *service {
 	hasher := NewHasher(bcrypt.MinCost)
 	h.t.Cleanup(hasher.Close)
-	return newService(h.db, hasher)
+	return newService(h.db, hasher, module.Optional[GroupCount]{}, slog.New(slog.DiscardHandler))
 }
 
 func (h *house) register(email string) UserOut {

@@ -13,16 +13,25 @@ type handler struct{ service *service }
 func newHandler(s *service) *handler { return &handler{s} }
 
 func (h *handler) routes() []web.Route {
-	return []web.Route{
+	return append(h.adminRoutes(),
 		web.Get("/api/users/me", web.User, h.me, web.Summary("The caller's account")),
+		web.Patch("/api/users/me", web.User, h.setMe, web.Summary("Change the caller's name")),
 		web.Get("/api/users/me/preferences", web.User, h.preferences, web.Summary("The caller's dashboard")),
 		web.Patch("/api/users/me/preferences", web.User, h.setPreferences, web.Summary("Arrange the caller's dashboard")),
 		web.Patch("/api/users/me/color-mode", web.User, h.setColorMode, web.Summary("Choose the caller's colour mode")),
-	}
+	)
 }
 
 func (h *handler) me(ctx context.Context, _ *web.None) (*UserOut, error) {
 	a, err := h.service.active(ctx, identity.From(ctx).ID)
+	if err != nil {
+		return nil, lost(err)
+	}
+	return &a.out, nil
+}
+
+func (h *handler) setMe(ctx context.Context, in *struct{ Body selfUpdate }) (*UserOut, error) {
+	a, err := h.service.setFullName(ctx, identity.From(ctx).ID, in.Body.FullName)
 	if err != nil {
 		return nil, lost(err)
 	}
@@ -56,7 +65,7 @@ func (h *handler) setColorMode(ctx context.Context, in *struct{ Body colorModeUp
 // lost says of a caller whose account went away since the request came in what any later request will hear.
 func lost(err error) error {
 	if errs.KindOf(err) == errs.NotFound {
-		return errs.New(errs.Unauthenticated, "Could not validate credentials")
+		return errEnded()
 	}
 	return err
 }

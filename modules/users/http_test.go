@@ -2,6 +2,7 @@ package users
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"portico.internal/platform/database"
 	"portico.internal/platform/errs"
+	"portico.internal/platform/module"
 	"portico.internal/platform/testkit"
 )
 
@@ -140,7 +142,7 @@ func TestTokenOfAnAccountThatIsGone(t *testing.T) {
 func BenchmarkMe(b *testing.B) {
 	h := NewHasher(bcrypt.MinCost)
 	b.Cleanup(h.Close)
-	s := newService(testkit.Migrated(testPlan(b)).SQLite(b).Open(b), h)
+	s := newService(testkit.Migrated(testPlan(b)).SQLite(b).Open(b), h, module.Optional[GroupCount]{}, slog.New(slog.DiscardHandler))
 	ada, err := s.Register(b.Context(), "ada@example.com", goodPassword, nil)
 	require.NoError(b, err)
 	site := newSite(b, s)

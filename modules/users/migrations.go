@@ -32,4 +32,22 @@ var migrations = []migrate.Step{
 		Up:       migrate.SQL(`ALTER TABLE users ADD COLUMN color_mode VARCHAR(10)`),
 		Adds:     []string{"users.color_mode"},
 	},
+	{
+		Revision: "95862892551e",
+		Up: migrate.SQL(`ALTER TABLE users ADD COLUMN tokens_valid_after TIMESTAMPTZ`,
+			`CREATE INDEX ix_users_superusers ON users (id) WHERE is_superuser`),
+		Adds: []string{"users.tokens_valid_after"},
+	},
+	{
+		Revision: "fc276a72642b",
+		Up: migrate.SQL(`CREATE TABLE password_resets (
+			user_id VARCHAR(36) NOT NULL,
+			token_hash VARCHAR(64) NOT NULL,
+			expires_at TIMESTAMPTZ NOT NULL,
+			PRIMARY KEY (user_id),
+			FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE,
+			UNIQUE (token_hash)
+		)`),
+		Adds: []string{"password_resets.user_id", "password_resets.token_hash", "password_resets.expires_at"},
+	},
 }

@@ -34,6 +34,16 @@ type colorModeUpdate struct {
 	ColorMode web.Optional[string] `json:"color_mode,omitzero" enum:"light,dark,system" nullable:"true"`
 }
 
+// selfUpdate is what users may change about their own account.
+type selfUpdate struct {
+	FullName web.Optional[string] `json:"full_name,omitzero" nullable:"true"`
+}
+
+var _ web.Checker = (*selfUpdate)(nil)
+
+// Check brings the fields into the form in which they are stored.
+func (u *selfUpdate) Check(c *web.Check) { web.Apply(c, &u.FullName, cleanOptionalName, "full_name") }
+
 const maxName = 255
 
 // CleanName returns the name as it is stored (see [sanitize.Line]), nil for nil. It fails with errs.Invalid when more
@@ -47,4 +57,12 @@ func CleanName(name *string) (*string, error) {
 		return nil, errs.InvalidInput(errs.Issue{Type: "string_too_long", Msg: "String should have at most 255 characters", Ctx: map[string]any{"max_length": maxName}})
 	}
 	return &clean, nil
+}
+
+func cleanOptionalName(name web.Optional[string]) (web.Optional[string], error) {
+	clean, err := CleanName(name.Pointer())
+	if clean != nil {
+		name.Value = *clean
+	}
+	return name, err
 }

@@ -1,9 +1,12 @@
 package users
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 	"gorm.io/gorm"
@@ -11,6 +14,7 @@ import (
 	"portico.internal/platform/database"
 	"portico.internal/platform/errs"
 	"portico.internal/platform/identity"
+	"portico.internal/platform/module"
 	"portico.internal/platform/recent"
 	"portico.internal/platform/web"
 )
@@ -20,33 +24,38 @@ const cachedAccounts = 10_000
 
 // service keeps the rules of accounts.
 type service struct {
-	db       *gorm.DB
-	hasher   *Hasher
-	accounts *recent.Cache[*account]
-	turns    turns
+	db         *gorm.DB
+	hasher     *Hasher
+	groupCount GroupCount
+	log        *slog.Logger
+	accounts   *recent.Cache[*account]
+	turns      turns
 }
 
 var _ Accounts = (*service)(nil)
 
 // account is what is kept at hand of a user; it is shared and never changed.
 type account struct {
-	caller identity.Caller
+	user   User
 	out    UserOut
 	appIDs []string
 }
 
-func newService(db *gorm.DB, h *Hasher) *service {
-	s := &service{db: db, hasher: h}
+func newService(db *gorm.DB, h *Hasher, groups module.Optional[GroupCount], log *slog.Logger) *service {
+	s := &service{db: db, hasher: h, groupCount: cmp.Or(groups.Value, "0"), log: log}
 	s.accounts = recent.New(cachedAccounts, s.load)
 	return s
 }
 
-func (s *service) Identity(ctx context.Context, id string) (*identity.Caller, error) {
+func (s *service) Identity(ctx context.Context, id string, issued time.Time) (*identity.Caller, error) {
 	a, err := s.active(ctx, id)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case a.user.ended(issued):
+		return nil, errNoUser()
 	}
-	return &a.caller, nil
+	return &identity.Caller{ID: a.user.ID, Email: a.user.Email, IsAdmin: a.user.IsSuperuser, Since: issued}, nil
 }
 
 // active returns the account of an active user. It fails with errs.NotFound when there is none.
@@ -66,6 +75,9 @@ func (s *service) active(ctx context.Context, id string) (*account, error) {
 
 func errNoUser() error { return errs.New(errs.NotFound, "User not found") }
 
+// errEnded is what any request of a session that has ended hears.
+func errEnded() error { return errs.New(errs.Unauthenticated, "Could not validate credentials") }
+
 // load reads an account, nil when there is none.
 func (s *service) load(ctx context.Context, id string) (*account, error) {
 	var u User
@@ -76,11 +88,7 @@ func (s *service) load(ctx context.Context, id string) (*account, error) {
 	case err != nil:
 		return nil, err
 	}
-	return &account{
-		caller: identity.Caller{ID: u.ID, Email: u.Email, IsAdmin: u.IsSuperuser},
-		out:    userOut(&u),
-		appIDs: u.DashboardAppIDs,
-	}, nil
+	return &account{u, userOut(&u), u.DashboardAppIDs}, nil
 }
 
 func (s *service) setAppIDs(ctx context.Context, id string, ids web.Optional[[]string]) (*account, error) {
@@ -103,6 +111,13 @@ func (s *service) setColorMode(ctx context.Context, id string, mode web.Optional
 	return s.update(ctx, id, "color_mode", mode.Pointer())
 }
 
+func (s *service) setFullName(ctx context.Context, id string, name web.Optional[string]) (*account, error) {
+	if !name.Set {
+		return s.active(ctx, id)
+	}
+	return s.update(ctx, id, "full_name", name.Pointer())
+}
+
 // update sets one column of a user and returns the account as it is then.
 func (s *service) update(ctx context.Context, id, column string, value any) (*account, error) {
 	if err := s.set(ctx, id, column, value); err != nil {
@@ -112,13 +127,16 @@ func (s *service) update(ctx context.Context, id, column string, value any) (*ac
 }
 
 func (s *service) set(ctx context.Context, id, column string, value any) error {
-	err := database.Write(ctx, s.db, func(tx *gorm.DB) error {
-		change := tx.Model(&User{}).Where("id = ?", id).Updates(map[string]any{column: value})
-		if change.Error == nil && change.RowsAffected == 0 {
-			return errNoUser()
-		}
-		return change.Error
-	})
+	err := database.Write(ctx, s.db, func(tx *gorm.DB) error { return update(tx, id, map[string]any{column: value}) })
 	s.accounts.Invalidate(id) // also after an error: the commit may have happened all the same
 	return err
+}
+
+// update sets columns of a user. It never brings one back who was deleted meanwhile.
+func update(tx *gorm.DB, id string, changes map[string]any) error {
+	change := tx.Model(&User{}).Where("id = ?", id).Updates(changes)
+	if change.Error == nil && change.RowsAffected == 0 {
+		return errNoUser()
+	}
+	return change.Error
 }

@@ -159,9 +159,9 @@ func TestCheckPasswordOfAccounts(t *testing.T) {
 			{strings.Repeat("a", 1<<20), goodPassword, "", false},
 			{"' OR 1=1 --", goodPassword, "", false},
 		} {
-			id, ok, err := h.CheckPassword(h.t.Context(), c.email, c.password)
+			session, ok, err := h.SignIn(h.t.Context(), c.email, c.password)
 			require.NoError(h.t, err)
-			require.Equal(h.t, c.id, id, "%.40q", c.email)
+			require.Equal(h.t, c.id, session.UserID, "%.40q", c.email)
 			require.Equal(h.t, c.ok, ok, "%.40q %q", c.email, c.password)
 		}
 	})
@@ -178,7 +178,7 @@ func TestEveryCheckOfAPasswordCostsAHash(t *testing.T) {
 		h.hasher.Close()
 		for _, email := range []string{"ada@example.com", "off@example.com", "odd@example.com", "unknown@example.com", "no address", "a\x00@example.com"} {
 			for _, password := range []string{"wrong", goodPassword, strings.Repeat("x", 73), "a\x00b", ""} {
-				_, ok, err := h.CheckPassword(h.t.Context(), email, password)
+				_, ok, err := h.SignIn(h.t.Context(), email, password)
 				require.Equal(h.t, errs.Unavailable, errs.KindOf(err), "%q %q was answered without a hash", email, password)
 				require.False(h.t, ok)
 			}
@@ -189,22 +189,23 @@ func TestEveryCheckOfAPasswordCostsAHash(t *testing.T) {
 func TestIdentity(t *testing.T) {
 	eachHouse(t, func(h *house) {
 		ada := h.register("ada@example.com")
-		caller, err := h.Identity(h.t.Context(), ada.ID)
+		issued := time.Unix(1_700_000_000, 0)
+		caller, err := h.Identity(h.t.Context(), ada.ID, issued)
 		require.NoError(h.t, err)
-		require.Equal(h.t, &identity.Caller{ID: ada.ID, Email: "ada@example.com"}, caller)
+		require.Equal(h.t, &identity.Caller{ID: ada.ID, Email: "ada@example.com", Since: issued}, caller)
 		for _, id := range []string{"", "me", "a\x00", "00000000-0000-4000-8000-000000000000", "{" + ada.ID + "}", strings.ToUpper(ada.ID)} {
-			_, err := h.Identity(h.t.Context(), id)
+			_, err := h.Identity(h.t.Context(), id, time.Now())
 			require.Equal(h.t, errs.NotFound, errs.KindOf(err), "%q", id)
 		}
 
 		other := h.replica()
 		h.change(ada.ID, "is_superuser", true)
-		caller, err = other.Identity(h.t.Context(), ada.ID)
+		caller, err = other.Identity(h.t.Context(), ada.ID, time.Now())
 		require.NoError(h.t, err)
 		require.True(h.t, caller.IsAdmin)
 
 		h.change(ada.ID, "is_active", false)
-		_, err = h.replica().Identity(h.t.Context(), ada.ID)
+		_, err = h.replica().Identity(h.t.Context(), ada.ID, time.Now())
 		require.Equal(h.t, errs.NotFound, errs.KindOf(err))
 	})
 }
@@ -214,7 +215,7 @@ func TestIdentityIsReadOnceAndFollowsChangesAtOnce(t *testing.T) {
 		ada := h.register("ada@example.com")
 		reads := 0
 		require.NoError(h.t, h.db.Callback().Query().Before("gorm:query").Register("count", func(*gorm.DB) { reads++ }))
-		_, err := h.Identity(h.t.Context(), ada.ID)
+		_, err := h.Identity(h.t.Context(), ada.ID, time.Now())
 		require.NoError(h.t, err)
 		after := reads
 		mode := "dark"
@@ -226,11 +227,11 @@ func TestIdentityIsReadOnceAndFollowsChangesAtOnce(t *testing.T) {
 
 		require.NoError(h.t, h.set(h.t.Context(), ada.ID, "color_mode", &mode))
 		require.NoError(h.t, h.set(h.t.Context(), ada.ID, "is_superuser", true))
-		caller, err := h.Identity(h.t.Context(), ada.ID)
+		caller, err := h.Identity(h.t.Context(), ada.ID, time.Now())
 		require.NoError(h.t, err)
 		require.True(h.t, caller.IsAdmin)
 		require.NoError(h.t, h.set(h.t.Context(), ada.ID, "is_active", false))
-		_, err = h.Identity(h.t.Context(), ada.ID)
+		_, err = h.Identity(h.t.Context(), ada.ID, time.Now())
 		require.Equal(h.t, errs.NotFound, errs.KindOf(err))
 	})
 }
@@ -239,9 +240,9 @@ func TestDatabaseThatIsGoneIsNotAnUnknownUser(t *testing.T) {
 	eachHouse(t, func(h *house) {
 		broken := errors.New("the database is gone")
 		require.NoError(h.t, h.db.Callback().Query().Before("gorm:query").Register("break", func(tx *gorm.DB) { _ = tx.AddError(broken) }))
-		_, err := h.Identity(h.t.Context(), "00000000-0000-4000-8000-000000000000")
+		_, err := h.Identity(h.t.Context(), "00000000-0000-4000-8000-000000000000", time.Now())
 		require.ErrorIs(h.t, err, broken)
-		_, _, err = h.CheckPassword(h.t.Context(), "ada@example.com", goodPassword)
+		_, _, err = h.SignIn(h.t.Context(), "ada@example.com", goodPassword)
 		require.ErrorIs(h.t, err, broken)
 		_, err = h.Register(h.t.Context(), "ada@example.com", goodPassword, nil)
 		require.ErrorIs(h.t, err, broken)

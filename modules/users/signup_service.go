@@ -24,6 +24,15 @@ func (s *service) Register(ctx context.Context, email, password string, fullName
 	return userOut(u), nil
 }
 
+// create stores an account.
+func (s *service) create(ctx context.Context, u *User, password string) error {
+	err := s.hashAndStore(ctx, u, password, func() error {
+		return database.Write(ctx, s.db, func(tx *gorm.DB) error { return insert(tx, u) })
+	})
+	s.accounts.Invalidate(u.ID)
+	return err
+}
+
 func (s *service) EnsureAdmin(ctx context.Context, email, password string) (shown string, made bool, err error) {
 	there, err := hasSuperuser(s.db.WithContext(ctx))
 	if err != nil || there {
@@ -80,9 +89,9 @@ func draft(email, password string, fullName *string) (*User, error) {
 	return &User{ID: uuid.NewString(), Email: email, FullName: fullName, IsActive: true}, nil
 }
 
-// create stores an account. Of several calls for one address only the one whose turn it is costs a hash; when it has
-// made the account, the others hear so without one.
-func (s *service) create(ctx context.Context, u *User, password string) error {
+// hashAndStore makes an account ready for store. Of several calls for one address only the one whose turn it is costs a
+// hash; when it has made the account, the others hear so without one.
+func (s *service) hashAndStore(ctx context.Context, u *User, password string, store func() error) error {
 	done, err := s.turns.take(ctx, u.Email)
 	if err != nil {
 		return err
@@ -98,9 +107,7 @@ func (s *service) create(ctx context.Context, u *User, password string) error {
 	if u.HashedPassword, err = s.hasher.Hash(ctx, password); err != nil {
 		return err
 	}
-	err = database.Write(ctx, s.db, func(tx *gorm.DB) error { return insert(tx, u) })
-	s.accounts.Invalidate(u.ID)
-	return err
+	return store()
 }
 
 // insert relies on the unique index, for another process may have been faster.
@@ -113,18 +120,6 @@ func insert(tx *gorm.DB, u *User) error {
 }
 
 func errTaken() error { return errs.New(errs.BadRequest, "Email already registered") }
-
-func (s *service) CheckPassword(ctx context.Context, email, password string) (id string, ok bool, err error) {
-	u, err := s.find(ctx, lookupEmail(email))
-	switch {
-	case errs.KindOf(err) == errs.NotFound:
-		return "", false, s.hasher.VerifyDummy(ctx)
-	case err != nil:
-		return "", false, err
-	}
-	ok, err = s.hasher.Verify(ctx, u.HashedPassword, password)
-	return u.ID, ok && u.IsActive, err
-}
 
 // lookupEmail returns the address to look for. Accounts that an older backend or a script has made may have one that
 // would not be taken today, such as admin@localhost; they can still sign in. Empty means that nobody can have it.
@@ -149,18 +144,12 @@ func (s *service) find(ctx context.Context, email string) (*User, error) {
 	return &u, err
 }
 
-// setPassword gives an account a new password.
-func (s *service) setPassword(ctx context.Context, email, password string) error {
-	if err := CheckPassword(password); err != nil {
-		return errs.New(errs.Invalid, err.Error())
+// byID is find for an id, past what is kept at hand.
+func (s *service) byID(ctx context.Context, id string) (*User, error) {
+	var u User
+	err := s.db.WithContext(ctx).Where("id = ?", id).Take(&u).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return nil, errNoUser()
 	}
-	u, err := s.find(ctx, lookupEmail(email))
-	if err != nil {
-		return err
-	}
-	hash, err := s.hasher.Hash(ctx, password)
-	if err != nil {
-		return err
-	}
-	return s.set(ctx, u.ID, "hashed_password", hash)
+	return &u, err
 }

@@ -3,6 +3,7 @@ package users
 
 import (
 	"context"
+	"time"
 
 	"go.uber.org/fx"
 
@@ -38,20 +39,43 @@ type Accounts interface {
 	// when the address, the password or the name breaks a rule (see [CanonicalEmail], [CheckPassword], [CleanName]).
 	Register(ctx context.Context, email, password string, fullName *string) (UserOut, error)
 
-	// CheckPassword says whether the password is that of the active account with this address. It takes the same time
-	// for unknown and inactive accounts and for passwords that nobody can have. The id is that of the account with the
-	// address, empty when there is none, whether the password is right or not.
-	CheckPassword(ctx context.Context, email, password string) (id string, ok bool, err error)
+	// SignIn begins a session when the password is that of the active account with this address. It takes the same time
+	// for unknown and inactive accounts and for passwords that nobody can have. The session names the account with the
+	// address, nobody when there is none, whether the password is right or not.
+	SignIn(ctx context.Context, email, password string) (session Session, ok bool, err error)
 
-	// Identity returns the active user with the id, as the database had it at most a second ago, and at once after a
-	// change made by this process. It fails with errs.NotFound when there is none. The Caller is shared: it must not be
-	// changed.
-	Identity(ctx context.Context, id string) (*identity.Caller, error)
+	// Identity returns the active user with the id, for a token issued at that time, as the database had it at most a
+	// second ago, and at once after a change made by this process. It fails with errs.NotFound when there is none or the
+	// tokens of that time have ended.
+	Identity(ctx context.Context, id string, issued time.Time) (*identity.Caller, error)
+
+	// EndSessions ends all sessions of the caller and begins another. It fails with errs.NotFound when the caller's own
+	// has ended before.
+	EndSessions(ctx context.Context, by *identity.Caller) (Session, error)
+
+	// ChangePassword gives the caller a new password when the current one is right, ends all sessions and begins another.
+	// It fails as EndSessions and Register do. When ok is false the current password was wrong, or was not looked at.
+	ChangePassword(ctx context.Context, by *identity.Caller, current, password string) (session Session, ok bool, err error)
+
+	// ResetPassword gives a new password to the active user for whom an administrator has had the token made, ends all
+	// sessions and begins another. It fails with errs.BadRequest for a token that is unknown, used or expired, and with
+	// errs.Invalid for a password that breaks a rule.
+	ResetPassword(ctx context.Context, token, password string) (Session, error)
+
+	// Account returns an account as administrators see it. It fails with errs.NotFound when there is none.
+	Account(ctx context.Context, id string) (UserAdminOut, error)
 
 	// EnsureAdmin makes the first superuser. It does nothing, and says so, when there is a superuser already, also when
 	// several processes try at once. With an empty password it makes one and returns it, to be shown once. It fails as
 	// Register does; an ordinary account with the address is not promoted, for anybody may have made it.
 	EnsureAdmin(ctx context.Context, email, password string) (shown string, made bool, err error)
+}
+
+// Session is what a token may be issued for. Since is the time of issue that it must carry: a whole second, at most the
+// next one.
+type Session struct {
+	UserID string
+	Since  time.Time
 }
 
 // Listed is a relation in SQL with what other modules may show of users beside their own rows: id, email, full_name and

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/text/unicode/norm"
@@ -38,7 +39,7 @@ type List[Row any] struct {
 	Search  []string            // the texts in which Query.Q is looked for
 	Sorts   map[string]Key[Row] // by the name that Query.Sort has for it
 	Default string              // the name of the order without Query.Sort
-	ID      Key[Row]            // unique; breaks ties, ascending
+	ID      Key[Row]            // a column, unique; breaks ties, ascending
 }
 
 // Key is a value by which rows are ordered.
@@ -47,11 +48,12 @@ type Key[Row any] struct {
 	Of   func(*Row) any // the same value, read from the row
 }
 
-// chunk is how many rows of a list without a limit are held at a time.
-const chunk = 1000
-
-// total is the column that carries X-Total-Count.
-const total = "listing_total"
+// A list without a limit is read in pieces that grow from one size to the other: where no index has its order, every
+// piece costs as much as the whole.
+const (
+	firstPiece = 1000
+	lastPiece  = 8 * firstPiece
+)
 
 type counted[Row any] struct {
 	Row   Row   `gorm:"embedded"`
@@ -67,21 +69,31 @@ type counted[Row any] struct {
 //
 // It fails with errs.Invalid when the order is unknown.
 func (l List[Row]) Run(ctx context.Context, base *gorm.DB, q Query) (*Out[Row], error) {
-	r := reading[Row]{List: l, base: base.WithContext(ctx), part: norm.NFC.String(q.Q)}
+	all := clause.Expr{SQL: "(SELECT COUNT(*) FROM (?) AS everything)", Vars: []any{base}}
+	return l.run(ctx, base, q, all)
+}
+
+// RunKnown is [List.Run] for when it is known already how many rows base selects.
+func (l List[Row]) RunKnown(ctx context.Context, base *gorm.DB, q Query, all int) (*Out[Row], error) {
+	return l.run(ctx, base, q, clause.Expr{SQL: strconv.Itoa(all)})
+}
+
+func (l List[Row]) run(ctx context.Context, base *gorm.DB, q Query, all clause.Expr) (*Out[Row], error) {
+	r := reading[Row]{List: l, base: base.WithContext(ctx), all: all, part: norm.NFC.String(q.Q)}
 	var err error
 	if r.key, r.descending, err = l.order(q.Sort); err != nil {
 		return nil, err
 	}
 	size := q.Limit
 	if size == 0 {
-		size = chunk
+		size = firstPiece
 	}
 	first, count, err := r.page(size, q.Offset)
 	if err != nil {
 		return nil, err
 	}
 	return &Out[Row]{count, func(yield func(Row, error) bool) {
-		for rows := first; ; {
+		for rows, size := first, size; ; {
 			for i := range rows {
 				if !yield(rows[i], nil) {
 					return
@@ -90,11 +102,14 @@ func (l List[Row]) Run(ctx context.Context, base *gorm.DB, q Query) (*Out[Row], 
 			if q.Limit > 0 || len(rows) < size {
 				return
 			}
-			if rows, err = r.after(&rows[len(rows)-1], size); err != nil {
+			size = min(2*size, lastPiece)
+			next, err := r.after(&rows[len(rows)-1], size)
+			if err != nil {
 				var none Row
 				yield(none, err)
 				return
 			}
+			rows = next
 		}
 	}}, nil
 }
@@ -122,37 +137,43 @@ func (l List[Row]) order(sort string) (key Key[Row], descending bool, err error)
 type reading[Row any] struct {
 	List[Row]
 	base       *gorm.DB
+	all        clause.Expr // how many rows base selects
 	part       string
 	key        Key[Row]
 	descending bool
 }
 
+func (r *reading[Row]) fresh() *gorm.DB { return r.base.Session(&gorm.Session{NewDB: true}) }
+
 // matching are the rows that match, in no order yet.
 func (r *reading[Row]) matching() *gorm.DB {
-	rows := r.base.Session(&gorm.Session{NewDB: true}).Table("(?) AS listed", r.base)
+	rows := r.fresh().Table("(?) AS listed", r.base)
 	if r.part != "" {
 		rows = rows.Where(database.Contains(r.base, r.part, r.Search...))
 	}
 	return rows
 }
 
-func (r *reading[Row]) ordered(size int) *gorm.DB {
+func (r *reading[Row]) ordered(rows *gorm.DB) *gorm.DB {
 	direction := ""
 	if r.descending {
 		direction = " DESC"
 	}
-	return r.matching().Order(clause.OrderBy{Expression: clause.Expr{SQL: r.key.Expr + direction + ", " + r.ID.Expr}}).Limit(size)
+	return rows.Order(clause.OrderBy{Expression: clause.Expr{SQL: r.key.Expr + direction + ", " + r.ID.Expr}})
 }
 
-// page reads a page and how many rows there are. Rows that match are counted on the way: to look for them once more
-// would cost as much again. All rows are counted apart, as the page comes from an index and never looks at the rest.
+// page reads a page and how many rows there are. The ids of the page are found first, so that nothing is computed for
+// the rows before it. Rows that match are counted on the way: to look for them once more would cost as much again. All
+// rows are counted apart, as the page comes from an index and never looks at the rest.
 func (r *reading[Row]) page(size, offset int) ([]Row, int64, error) {
 	count := clause.Expr{SQL: "COUNT(*) OVER ()"}
 	if r.part == "" {
-		count = clause.Expr{SQL: "(SELECT COUNT(*) FROM (?) AS everything)", Vars: []any{r.base}}
+		count = r.all
 	}
+	page := r.ordered(r.matching()).Limit(size).Offset(offset).Select(r.ID.Expr+" AS listing_id, ? AS listing_total", count)
 	var found []counted[Row]
-	err := r.ordered(size).Offset(offset).Select("listed.*, ? AS "+total, count).Find(&found).Error
+	err := r.ordered(r.fresh().Table("(?) AS listed", r.base).Joins("JOIN (?) AS page ON page.listing_id = listed."+r.ID.Expr, page)).
+		Select("listed.*, page.listing_total").Find(&found).Error
 	if err != nil {
 		return nil, 0, err
 	}
@@ -179,7 +200,7 @@ func (r *reading[Row]) after(last *Row, size int) ([]Row, error) {
 	}
 	value := r.key.Of(last)
 	rows := []Row{}
-	err := r.ordered(size).
+	err := r.ordered(r.matching()).Limit(size).
 		Where(fmt.Sprintf("%[1]s %[2]s= ? AND (%[1]s %[2]s ? OR %[3]s > ?)", r.key.Expr, beyond, r.ID.Expr), value, value, r.ID.Of(last)).
 		Select("listed.*").Find(&rows).Error
 	return rows, err

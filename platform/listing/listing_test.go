@@ -56,12 +56,12 @@ var ascending = map[string]func(a, b *person) int{
 	"children":  func(a, b *person) int { return cmp.Compare(a.Children, b.Children) },
 }
 
-// everybody are more than two pieces of a stream, with many equal keys.
+// everybody are more than one piece of a stream, with many equal keys.
 func everybody() []person {
 	var all []person
-	for i := range 2345 {
+	for i := range 1234 {
 		p := person{
-			ID: fmt.Sprintf("id%05d", i*7919%10007), Email: fmt.Sprintf("mail%05d@example.com", i*31%2345),
+			ID: fmt.Sprintf("id%05d", i*7919%10007), Email: fmt.Sprintf("mail%05d@example.com", i*31%1234),
 			BornAt: time.Date(2000, 1, 1+i%5, 0, 0, 0, 1000*(i%3), time.UTC), Active: i%2 == 0, Children: i % 4,
 		}
 		if i%3 > 0 {
@@ -157,16 +157,16 @@ func TestPagesAtTheEdges(t *testing.T) {
 			rows  int
 			total int64
 		}{
-			{listing.Query{Limit: 1}, 1, 2345},
-			{listing.Query{Limit: 10, Offset: 2340}, 5, 2345},
-			{listing.Query{Limit: 10, Offset: 2345}, 0, 2345},
-			{listing.Query{Offset: 1 << 40}, 0, 2345},
-			{listing.Query{Q: "name 7"}, 142, 142},
-			{listing.Query{Q: "NAME 7", Limit: 10}, 10, 142},
-			{listing.Query{Q: "name 7", Limit: 10, Offset: 140}, 2, 142},
-			{listing.Query{Q: "name 7", Limit: 10, Offset: 142}, 0, 142},
+			{listing.Query{Limit: 1}, 1, 1234},
+			{listing.Query{Limit: 10, Offset: 1229}, 5, 1234},
+			{listing.Query{Limit: 10, Offset: 1234}, 0, 1234},
+			{listing.Query{Offset: 1 << 40}, 0, 1234},
+			{listing.Query{Q: "name 7"}, 75, 75},
+			{listing.Query{Q: "NAME 7", Limit: 10}, 10, 75},
+			{listing.Query{Q: "name 7", Limit: 10, Offset: 73}, 2, 75},
+			{listing.Query{Q: "name 7", Limit: 10, Offset: 75}, 0, 75},
 			{listing.Query{Q: "mail0004", Sort: "-full_name"}, 10, 10},
-			{listing.Query{Q: "mail"}, 2345, 2345},
+			{listing.Query{Q: "mail"}, 1234, 1234},
 			{listing.Query{Q: "hidden"}, 0, 0},
 			{listing.Query{Q: "hidden", Offset: 5}, 0, 0},
 			{listing.Query{Q: "%"}, 0, 0},
@@ -210,7 +210,7 @@ func TestAPageIsOneStatement(t *testing.T) {
 		}
 		statements = 0
 		read(t, db, listing.Query{})
-		require.Equal(t, 3, statements, "a thousand rows each")
+		require.Equal(t, 2, statements, "a thousand rows, and what is left of two thousand")
 	})
 }
 
@@ -229,12 +229,12 @@ func TestStreamWhileTheListChanges(t *testing.T) {
 			if len(emails) == 10 { // an offset would now skip ten rows, and repeat five
 				require.NoError(t, db.Exec("DELETE FROM people WHERE email < 'mail00010'").Error)
 			}
-			if len(emails) == 1500 {
+			if len(emails) == 1100 {
 				require.NoError(t, db.Exec("INSERT INTO people (id, email, born_at, active) SELECT 'new' || id, 'a' || email, born_at, active FROM people WHERE email < 'mail00015'").Error)
 			}
 			emails = append(emails, p.Email)
 		}
-		require.Len(t, emails, 2345)
+		require.Len(t, emails, 1234)
 		require.True(t, slices.IsSorted(emails))
 	})
 }

@@ -109,6 +109,9 @@ func (g *Gateway) Token(t testing.TB, email string) string {
 	return token
 }
 
+// Forget drops the token of an account, which is signed in anew when it is next named.
+func (g *Gateway) Forget(email string) { g.tokens.Delete(email) }
+
 // SignIn returns a fresh token of an account that is there.
 func (g *Gateway) SignIn(t testing.TB, email, password string) string {
 	t.Helper()

@@ -82,3 +82,66 @@ func TestStreamCostsNoMemory(t *testing.T) {
 		}
 	}
 }
+
+type streamHolder struct {
+	Name  string                     `json:"name"`
+	Items web.Stream[map[string]int] `json:"items"`
+	Last  *string                    `json:"last"`
+}
+
+func streamAsField(ctx context.Context, in *streamIn) (*struct {
+	Total int `header:"X-Total-Count"`
+	Body  streamHolder
+}, error) {
+	out, err := stream(ctx, in)
+	if in.N < 0 {
+		out.Body = nil
+	}
+	return &struct {
+		Total int `header:"X-Total-Count"`
+		Body  streamHolder
+	}{out.Total, streamHolder{Name: "<&>", Items: out.Body}}, err
+}
+
+func TestStreamAsAField(t *testing.T) {
+	server, err := clubSite(t, web.Get("/api/holder", web.Public, streamAsField))
+	require.NoError(t, err)
+	for path, want := range map[string]string{"?n=-1": `[]`, "?n=0": `[]`, "?n=2": `[{"i":0},{"i":1}]`} {
+		resp, body := do(t, server, call{method: "GET", path: "/api/holder" + path})
+		require.Equal(t, `{"name":"<&>","items":`+want+`,"last":null}`, body)
+		require.Equal(t, "application/json", resp.Header.Get("Content-Type"))
+	}
+	resp, body := do(t, server, call{method: "GET", path: "/api/holder?n=5&first=1"})
+	require.Equal(t, 503, resp.StatusCode)
+	require.Equal(t, `{"detail":"not now"}`, body)
+	resp, _ = do(t, server, call{method: "GET", path: "/api/holder?n=5&later=1"})
+	require.Equal(t, 500, resp.StatusCode, "nothing had been sent yet")
+
+	whole, err := http.Get(server.URL + "/api/holder?n=100000&later=1")
+	require.NoError(t, err)
+	defer whole.Body.Close()
+	require.Equal(t, 200, whole.StatusCode)
+	_, err = io.ReadAll(whole.Body)
+	require.Error(t, err, "a list that broke off looks whole")
+}
+
+func TestStreamAsAFieldCostsNoMemory(t *testing.T) {
+	server, err := clubSite(t, web.Get("/api/holder", web.Public, streamAsField))
+	require.NoError(t, err)
+	resp, err := http.Get(server.URL + "/api/holder?n=1000000")
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	var before, now runtime.MemStats
+	runtime.ReadMemStats(&before)
+	part := make([]byte, 1<<20)
+	for {
+		_, err := io.ReadFull(resp.Body, part)
+		runtime.GC()
+		runtime.ReadMemStats(&now)
+		require.Less(t, int64(now.HeapAlloc)-int64(before.HeapAlloc), int64(8<<20))
+		if err != nil {
+			require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+			break
+		}
+	}
+}

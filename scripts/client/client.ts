@@ -76,6 +76,28 @@ const walks: Record<Group, (gateway: Gateway) => Promise<void>> = {
     expect(groups.map((group) => `${group.name} ${group.is_group_admin} ${group.description ?? ""}`).join(), "");
   },
 
+  async profile({ api }) {
+    const written = await api.PUT("/api/profile/me", { body: { phone: "+49 30 12345", date_of_birth: null } });
+    const phone: string | null = present(written.data).phone;
+    expect(phone, "+49 30 12345");
+    expect(present((await api.GET("/api/profile/me")).data).address, null);
+  },
+
+  async groups({ api }) {
+    const id = "a0000000-0000-4000-8000-000000000000";
+    const members = await api.GET("/api/groups/{id}/members", { params: { path: { id }, query: { q: "ann", limit: 10 } } });
+    expect(members.response.status, 404); // only whoever runs the group knows of it
+  },
+
+  async admin({ api }) {
+    const users = await api.GET("/api/admin/users", { params: { query: { sort: "-email", offset: 0 } } });
+    expect(users.response.status, 404);
+    const admins = users.data?.filter((user) => user.is_admin).map((user) => `${user.email} ${user.group_count}`);
+    expect(admins?.length, undefined);
+    const group = await api.POST("/api/admin/groups", { body: { name: "Sales", description: null } });
+    expect(group.data?.member_count, undefined);
+  },
+
   async documents({ api }) {
     const { response } = await api.GET("/api/documents", { parseAs: "stream" });
     expect(response.status, 200);

@@ -56,7 +56,7 @@ func resetCommand(run module.Runner) *cobra.Command {
 		}
 		err = run(cmd.Context(), func(s *service) error {
 			defer s.hasher.Close()
-			return s.setPassword(cmd.Context(), *email, password)
+			return s.resetPassword(cmd.Context(), *email, password)
 		})
 		if errs.KindOf(err) == errs.NotFound {
 			err = fmt.Errorf("there is no account with the address %s", lookupEmail(*email))

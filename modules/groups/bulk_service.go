@@ -1,0 +1,146 @@
+package groups
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"portico.internal/modules/users"
+	"portico.internal/platform/database"
+)
+
+// change adds and removes members, all or none. Additions come first: who is named in both lists is out in the end.
+func (s *service) change(ctx context.Context, groupID string, b bulk) (*bulkOut, error) {
+	var out *bulkOut
+	var added, removed []string
+	err := database.Write(ctx, s.db, func(tx *gorm.DB) error {
+		if _, err := hold(tx, groupID, changing); err != nil {
+			return err
+		}
+		known, err := findUsers(tx, slices.Concat(b.Add, b.Remove))
+		if err != nil {
+			return err
+		}
+		before, err := whoOf(tx, groupID, known)
+		if err != nil {
+			return err
+		}
+		after := map[string]bool{}
+		for id := range before {
+			after[id] = true
+		}
+		out = decide(b, known, after)
+		added, removed = missing(after, before), missing(before, after)
+		return apply(tx, groupID, added, removed)
+	})
+	s.forget(added)
+	s.forget(removed)
+	if err != nil {
+		return nil, err
+	}
+	s.audit(ctx, "group members changed", groupID, "added", added, "removed", removed)
+	return out, nil
+}
+
+// findUsers finds who is named by id or address, and keeps them from going away until the transaction ends.
+func findUsers(tx *gorm.DB, names []string) (idOf map[string]string, err error) {
+	var ids, emails []string
+	for _, name := range names {
+		if address := addressOf(name); address != "" {
+			emails = append(emails, address)
+		} else if isID(name) {
+			ids = append(ids, name)
+		}
+	}
+	var found []struct{ ID, Email string }
+	err = tx.Table("("+users.Listed+") AS u").Select("u.id, u.email").Where("u.id IN ? OR u.email IN ?", ids, emails).
+		Order("u.id").Clauses(clause.Locking{Strength: "KEY SHARE"}).Scan(&found).Error
+	idOf = map[string]string{}
+	for _, u := range found {
+		idOf[u.ID], idOf[u.Email] = u.ID, u.ID
+	}
+	return idOf, err
+}
+
+// addressOf returns the e-mail address that a name is, as accounts have it, empty when it is none.
+func addressOf(name string) string {
+	if !strings.Contains(name, "@") {
+		return ""
+	}
+	if email, err := users.CanonicalEmail(name); err == nil {
+		return email
+	}
+	return strings.ToLower(strings.TrimSpace(name)) // accounts of old may have one that is not taken any more
+}
+
+// whoOf returns which of the users are members.
+func whoOf(tx *gorm.DB, groupID string, known map[string]string) (map[string]bool, error) {
+	var ids, found []string
+	for name, id := range known {
+		if name == id {
+			ids = append(ids, id)
+		}
+	}
+	err := tx.Model(&Membership{}).Where("group_id = ? AND user_id IN ?", groupID, ids).Pluck("user_id", &found).Error
+	in := map[string]bool{}
+	for _, id := range found {
+		in[id] = true
+	}
+	return in, err
+}
+
+// decide goes through the lists in order. It changes who is in.
+func decide(b bulk, known map[string]string, in map[string]bool) *bulkOut {
+	step := func(names []string, join bool, done, idle string) []outcome {
+		outcomes := make([]outcome, len(names))
+		for i, name := range names {
+			id, found := known[name]
+			if !found {
+				id, found = known[addressOf(name)]
+			}
+			switch {
+			case !found:
+				outcomes[i] = outcome{name, nil, "not_found"}
+			case in[id] == join:
+				outcomes[i] = outcome{name, &id, idle}
+			default:
+				outcomes[i] = outcome{name, &id, done}
+				in[id] = join
+			}
+		}
+		return outcomes
+	}
+	return &bulkOut{Add: step(b.Add, true, "added", "already_member"), Remove: step(b.Remove, false, "removed", "not_member")}
+}
+
+// missing returns who is in one set and not in the other, sorted.
+func missing(in, from map[string]bool) []string {
+	list := []string{}
+	for id, there := range in {
+		if there && !from[id] {
+			list = append(list, id)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+func apply(tx *gorm.DB, groupID string, added, removed []string) error {
+	if len(added) > 0 {
+		now := tx.NowFunc()
+		rows := make([]Membership, len(added))
+		for i, id := range added {
+			rows[i] = Membership{GroupID: groupID, UserID: id, JoinedAt: now}
+		}
+		if err := tx.Create(&rows).Error; err != nil {
+			return err
+		}
+	}
+	if len(removed) == 0 {
+		return nil
+	}
+	return tx.Where("group_id = ? AND user_id IN ?", groupID, removed).Delete(&Membership{}).Error
+}

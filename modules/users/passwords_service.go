@@ -1,0 +1,152 @@
+package users
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"portico.internal/platform/database"
+	"portico.internal/platform/errs"
+	"portico.internal/platform/identity"
+)
+
+// resetLifetime is how long a reset token may be used.
+const resetLifetime = time.Hour
+
+// setPassword is the change to a new password. A reset token that is out ends.
+func setPassword(hash string) change {
+	return func(tx *gorm.DB, u *User, columns map[string]any) error {
+		columns["hashed_password"] = hash
+		return tx.Where("user_id = ?", u.ID).Delete(&PasswordReset{}).Error
+	}
+}
+
+// resetPassword gives the account with the address a new password.
+func (s *service) resetPassword(ctx context.Context, email, password string) error {
+	if err := CheckPassword(password); err != nil {
+		return errs.New(errs.Invalid, err.Error())
+	}
+	u, err := s.find(ctx, lookupEmail(email))
+	if err != nil {
+		return err
+	}
+	hash, err := s.hasher.Hash(ctx, password)
+	if err != nil {
+		return err
+	}
+	err = database.Write(ctx, s.db, func(tx *gorm.DB) error {
+		u, err := lock(tx, u.ID, forUpdate)
+		if err != nil {
+			return err
+		}
+		return endSessions(tx, u, setPassword(hash))
+	})
+	s.accounts.Invalidate(u.ID)
+	return err
+}
+
+// setPassword is what an administrator does for a user.
+func (s *service) setPassword(ctx context.Context, by *identity.Caller, id, password string) error {
+	if id == by.ID {
+		return errOwnPassword()
+	}
+	if _, err := s.byID(ctx, id); err != nil { // no hash is spent on nobody
+		return err
+	}
+	hash, err := s.hasher.Hash(ctx, password)
+	if err != nil {
+		return err
+	}
+	err = s.asAdmin(ctx, by, id, endingSessions(setPassword(hash)))
+	if err == nil {
+		s.audit(ctx, by, "password set", id)
+	}
+	return err
+}
+
+// errOwnPassword keeps a session that somebody has got hold of from taking the account for good.
+func errOwnPassword() error {
+	return errs.New(errs.BadRequest, "Change your own password with your current one")
+}
+
+// makeReset ends a user's sessions and returns a token that can once, within an hour, set a new password. The one
+// before it ends. Until then the old password stays.
+func (s *service) makeReset(ctx context.Context, by *identity.Caller, id string) (token string, expires time.Time, err error) {
+	if id == by.ID {
+		return "", time.Time{}, errOwnPassword()
+	}
+	token = rand.Text()
+	expires = time.Now().UTC().Truncate(time.Second).Add(resetLifetime)
+	err = s.asAdmin(ctx, by, id, endingSessions(func(tx *gorm.DB, u *User, _ map[string]any) error {
+		return tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(&PasswordReset{u.ID, resetHash(token), expires}).Error
+	}))
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	s.audit(ctx, by, "password reset made", id)
+	return token, expires, nil
+}
+
+// endingSessions makes of a change one that an administrator makes to a user who is there.
+func endingSessions(change change) func(tx *gorm.DB, u *User, admins int) error {
+	return func(tx *gorm.DB, u *User, _ int) error {
+		if u == nil {
+			return errNoUser()
+		}
+		return endSessions(tx, u, change)
+	}
+}
+
+func resetHash(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(sum[:])
+}
+
+func errBadReset() error { return errs.New(errs.BadRequest, "Invalid or expired reset token") }
+
+func (s *service) ResetPassword(ctx context.Context, token, password string) (Session, error) {
+	if err := CheckPassword(password); err != nil {
+		return Session{}, errs.New(errs.Invalid, err.Error())
+	}
+	key := resetHash(token)
+	done, err := s.turns.take(ctx, key) // a token costs one hash, however often it is sent at once
+	if err != nil {
+		return Session{}, err
+	}
+	defer done()
+	id, err := resettable(s.db.WithContext(ctx), key)
+	if err != nil {
+		return Session{}, err
+	}
+	hash, err := s.hasher.Hash(ctx, password)
+	if err != nil {
+		return Session{}, err
+	}
+	session, err := s.restart(ctx, id, func(tx *gorm.DB, _ *User) error {
+		_, err := resettable(tx, key)
+		return err
+	}, setPassword(hash))
+	if errs.KindOf(err) == errs.NotFound {
+		err = errBadReset()
+	}
+	return session, err
+}
+
+// resettable returns the active user whom the token with the hash may still give a new password.
+func resettable(db *gorm.DB, hash string) (id string, err error) {
+	var list []PasswordReset
+	err = db.Joins("JOIN users ON users.id = password_resets.user_id AND users.is_active").
+		Where("token_hash = ?", hash).Find(&list).Error
+	switch {
+	case err != nil:
+		return "", err
+	case len(list) == 0 || !time.Now().Before(list[0].ExpiresAt):
+		return "", errBadReset()
+	}
+	return list[0].UserID, nil
+}
