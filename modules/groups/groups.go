@@ -14,6 +14,7 @@ var Module = module.New("groups",
 	module.Provide(newService, newHandler),
 	module.Export(
 		func(s *service) Memberships { return s },
+		func(s *service) Directory { return s },
 		func() users.GroupCount { return groupCount },
 	),
 	module.Routes((*handler).routes),
@@ -25,6 +26,12 @@ type Memberships interface {
 	// the database had them at most a second ago, and at once after a change made by this process.
 	// The slice is shared: it must not be changed.
 	GroupIDs(ctx context.Context, userID string) ([]string, error)
+}
+
+// Directory tells other modules about the groups a user is in.
+type Directory interface {
+	// Of returns them by name, empty when there are none or no such user.
+	Of(ctx context.Context, userID string) ([]Joined, error)
 }
 
 const groupCount users.GroupCount = "(SELECT COUNT(*) FROM group_memberships WHERE group_memberships.user_id = users.id)"

@@ -41,8 +41,8 @@ type both struct {
 	UserID string `path:"user_id"`
 }
 
-func (h *handler) mine(ctx context.Context, _ *web.None) (*[]myGroup, error) {
-	list, err := h.service.mine(ctx, identity.From(ctx).ID)
+func (h *handler) mine(ctx context.Context, _ *web.None) (*[]Joined, error) {
+	list, err := h.service.Of(ctx, identity.From(ctx).ID)
 	return &list, err
 }
 

@@ -12,7 +12,8 @@ import (
 	"portico.internal/platform/web"
 )
 
-type myGroup struct {
+// Joined is a group and a user's part in it.
+type Joined struct {
 	ID           string    `json:"id"`
 	Name         string    `json:"name"`
 	Description  *string   `json:"description"`

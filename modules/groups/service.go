@@ -22,7 +22,10 @@ type service struct {
 	ids *recent.Cache[[]string]
 }
 
-var _ Memberships = (*service)(nil)
+var (
+	_ Memberships = (*service)(nil)
+	_ Directory   = (*service)(nil)
+)
 
 func newService(db *gorm.DB, log *slog.Logger) *service {
 	s := &service{db: db, log: log}
@@ -40,9 +43,9 @@ func (s *service) loadIDs(ctx context.Context, userID string) ([]string, error) 
 	return ids, err
 }
 
-// mine returns the groups of a user with the user's part in each, by name.
-func (s *service) mine(ctx context.Context, userID string) ([]myGroup, error) {
-	list := []myGroup{}
+// Of returns the groups of a user with the user's part in each, by name.
+func (s *service) Of(ctx context.Context, userID string) ([]Joined, error) {
+	list := []Joined{}
 	err := s.db.WithContext(ctx).Table("group_memberships AS m").
 		Select("g.id, g.name, g.description, m.is_group_admin, m.joined_at").
 		Joins("JOIN groups AS g ON g.id = m.group_id").

@@ -89,3 +89,33 @@ func TestFirstReadsMakeOneRow(t *testing.T) {
 		}
 	})
 }
+
+// An administrator sees account, groups and profile of a user, and makes none by looking.
+func TestPerson(t *testing.T) {
+	gatewaytest.Each(t, nil, func(t *testing.T, g *testkit.Gateway) {
+		root := func(method, path string, body ...string) testkit.Request {
+			return testkit.Request{Method: method, Path: path, As: gatewaytest.Admin, Body: strings.Join(body, "")}
+		}
+		id := func(r testkit.Reply) string {
+			var body struct{ ID string }
+			require.NoError(t, json.Unmarshal([]byte(r.Body), &body), r.Body)
+			return body.ID
+		}
+		user := id(g.Call(t, testkit.Request{Method: "GET", Path: "/api/users/me", As: ann}))
+		person := "/api/admin/users/" + user
+		require.JSONEq(t, `{"id":"`+user+`","email":"`+ann+`","full_name":null,"is_active":true,"is_admin":false,"color_mode":null,
+			"dashboard_app_ids":[],"group_count":0,"groups":[],"profile":null}`, g.Call(t, root("GET", person)).Body)
+		group := id(g.Call(t, root("POST", "/api/admin/groups", `{"name":"Archive","description":"old things"}`)))
+		require.Equal(t, 201, g.Call(t, root("POST", "/api/admin/groups/"+group+"/members/"+user)).Status)
+		require.Equal(t, 200, g.Call(t, testkit.Request{Method: "PUT", Path: path, As: "bob@example.com", Body: `{"position":"canary"}`}).Status)
+		g.Run(t,
+			testkit.Scenario{Name: "looking makes no profile", Request: root("GET", person), Status: 200, Not: []string{"canary"},
+				Want: []string{`"profile":null`, `"group_count":1`, `"name":"Archive","description":"old things","is_group_admin":false,"joined_at":"`}},
+			testkit.Scenario{Name: "the owner tells", Request: put(`{"position":"Clerk"}`), Status: 200},
+			testkit.Scenario{Name: "and is seen", Request: root("GET", person), Status: 200, Want: []string{`"profile":{"id":"`, `"position":"Clerk"`}},
+			testkit.Scenario{Name: "nobody", Request: root("GET", "/api/admin/users/"+group), Status: 404, Want: []string{"User not found"}},
+			testkit.Scenario{Name: "no id", Request: root("GET", "/api/admin/users/x"), Status: 404, Want: []string{"User not found"}},
+			testkit.Scenario{Name: "not for users", Request: testkit.Request{Method: "GET", Path: person, As: ann}, Status: 404, Want: []string{`{"detail":"Not Found"}`}, Not: []string{"Clerk"}},
+		)
+	})
+}

@@ -1,4 +1,4 @@
-// Package profile owns what users tell about themselves: one profile for each.
+// Package profile owns what users tell about themselves: one profile for each; and shows all that is known of a user.
 package profile
 
 import "portico.internal/platform/module"

@@ -25,6 +25,9 @@ type profileRead struct {
 }
 
 func read(p *Profile) *profileRead {
+	if p == nil {
+		return nil
+	}
 	return &profileRead{p.ID, p.UserID, p.Phone, p.DateOfBirth, p.Position, p.Address, p.UpdatedAt}
 }
 

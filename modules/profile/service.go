@@ -16,14 +16,23 @@ type service struct{ db *gorm.DB }
 
 func newService(db *gorm.DB) *service { return &service{db} }
 
-// get returns the profile of a user, which is made when it is first asked for.
-func (s *service) get(ctx context.Context, userID string) (*Profile, error) {
+// find returns the profile of a user, nil when there is none.
+func (s *service) find(ctx context.Context, userID string) (*Profile, error) {
 	var p Profile
 	err := s.db.WithContext(ctx).Where("user_id = ?", userID).Take(&p).Error
 	if errors.Is(err, gorm.ErrRecordNotFound) {
-		return s.update(ctx, userID, nil)
+		return nil, nil
 	}
 	return &p, err
+}
+
+// get returns the profile of a user, which is made when it is first asked for.
+func (s *service) get(ctx context.Context, userID string) (*Profile, error) {
+	p, err := s.find(ctx, userID)
+	if p == nil && err == nil {
+		return s.update(ctx, userID, nil)
+	}
+	return p, err
 }
 
 // update sets columns of a user's profile, which is made when there is none. Any number of first calls make one row.

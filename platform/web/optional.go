@@ -53,3 +53,16 @@ func (Optional[T]) valueType() reflect.Type { return reflect.TypeFor[T]() }
 
 // optional is what the validator sees of every Optional[T].
 type optional interface{ valueType() reflect.Type }
+
+// Nullable is an object in a reply that may be null.
+type Nullable[T any] struct{ Value *T }
+
+// MarshalJSONTo writes the object, or null.
+func (n Nullable[T]) MarshalJSONTo(enc *jsontext.Encoder) error {
+	return json.MarshalEncode(enc, n.Value)
+}
+
+// Schema says either.
+func (Nullable[T]) Schema(r huma.Registry) *huma.Schema {
+	return &huma.Schema{AnyOf: []*huma.Schema{r.Schema(reflect.TypeFor[T](), true, ""), {Type: "null"}}}
+}
