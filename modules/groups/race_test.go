@@ -3,7 +3,6 @@ package groups_test
 import (
 	"fmt"
 	"net/http"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -14,27 +13,23 @@ import (
 	"portico.internal/platform/testkit"
 )
 
-const (
-	wide   = 100
-	rounds = 10
-)
+const wide = gatewaytest.Wide
+
+var rounds = gatewaytest.Rounds
 
 // race is one database with as many gateways as may share it.
 type race struct {
 	*house
 	db       *gorm.DB
-	replicas []*house
+	replicas []*testkit.Gateway
 	people   []string // ids of wide users
 }
 
 func eachRace(t *testing.T, test func(r *race)) {
 	testkit.Migrated(gatewaytest.Plan(t)).Each(t, func(t *testing.T, d testkit.Database) {
 		r := &race{db: d.Open(t)}
-		r.replicas = append(r.replicas, &house{gatewaytest.Start(t, gatewaytest.Spec(), d, nil), t})
-		if d.Name == "postgres" {
-			r.replicas = append(r.replicas, &house{gatewaytest.Start(t, gatewaytest.Spec(), d, nil), t})
-		}
-		r.house = r.replicas[0]
+		r.replicas = gatewaytest.Replicas(t, gatewaytest.Spec(), d, nil)
+		r.house = &house{r.replicas[0], t}
 		var rows []users.User
 		for i := range wide {
 			r.people = append(r.people, fmt.Sprintf("%08d-0000-4000-8000-000000000000", i))
@@ -46,8 +41,6 @@ func eachRace(t *testing.T, test func(r *race)) {
 				h.Token(t, who)
 			}
 		}
-		// A server that stops waits a while for connections over which nothing has come yet.
-		t.Cleanup(http.DefaultTransport.(*http.Transport).CloseIdleConnections)
 		test(r)
 		var orphans int64
 		require.NoError(t, r.db.Raw(`SELECT COUNT(*) FROM group_memberships WHERE group_id NOT IN (SELECT id FROM groups) OR user_id NOT IN (SELECT id FROM users)`).Scan(&orphans).Error)
@@ -58,26 +51,7 @@ func eachRace(t *testing.T, test func(r *race)) {
 // together sends all requests at once, spread over the gateways, and counts the statuses.
 func (r *race) together(requests ...testkit.Request) map[int]int {
 	r.t.Helper()
-	var mu sync.Mutex
-	var wg sync.WaitGroup
-	counts := map[int]int{}
-	start := make(chan struct{})
-	for i, request := range requests {
-		h := r.replicas[i%len(r.replicas)]
-		wg.Go(func() {
-			<-start
-			reply := h.Call(r.t, request)
-			if reply.Status >= 500 {
-				r.t.Errorf("%s %s: %d %s", request.Method, request.Path, reply.Status, reply.Body)
-			}
-			mu.Lock()
-			counts[reply.Status]++
-			mu.Unlock()
-		})
-	}
-	close(start)
-	wg.Wait()
-	return counts
+	return gatewaytest.Rush(r.t, r.replicas, requests)
 }
 
 func times(n int, request testkit.Request) []testkit.Request {
@@ -90,7 +64,7 @@ func times(n int, request testkit.Request) []testkit.Request {
 
 func TestOneNameIsTakenOnce(t *testing.T) {
 	eachRace(t, func(r *race) {
-		for round := range rounds {
+		for round := range *rounds {
 			var requests []testkit.Request
 			for i := range wide {
 				requests = append(requests, post(fmt.Sprintf(`{"name":%q}`, []string{"Straße ", "STRASSE "}[i%2]+fmt.Sprint(round))))
@@ -106,7 +80,7 @@ func TestOneNameIsGivenOnce(t *testing.T) {
 		for i := range 10 {
 			ids = append(ids, r.group(fmt.Sprint("old ", i)))
 		}
-		for round := range rounds {
+		for round := range *rounds {
 			var requests []testkit.Request
 			for i := range wide {
 				requests = append(requests, call(root, "PATCH", admin+"/"+ids[i%10], fmt.Sprintf(`{"name":"new %d"}`, round)))
@@ -122,7 +96,7 @@ func TestOneNameIsGivenOnce(t *testing.T) {
 func TestOneMemberIsAddedOnce(t *testing.T) {
 	eachRace(t, func(r *race) {
 		id := r.group("Crew")
-		for round := range rounds {
+		for round := range *rounds {
 			require.Equal(r.t, map[int]int{201: 1, 400: wide - 1}, r.together(times(wide, call(root, "POST", memberPath(id, r.people[round])))...))
 			require.Equal(r.t, map[int]int{204: 1, 404: wide - 1}, r.together(times(wide, call(root, "DELETE", memberPath(id, r.people[round])))...))
 		}
@@ -132,7 +106,7 @@ func TestOneMemberIsAddedOnce(t *testing.T) {
 
 func TestDeleteOfAGroupAgainstItsMembers(t *testing.T) {
 	eachRace(t, func(r *race) {
-		for round := range rounds {
+		for round := range *rounds {
 			id := r.group(fmt.Sprint("Crew ", round))
 			var requests []testkit.Request
 			for i, person := range r.people {
@@ -160,7 +134,7 @@ func TestDeleteOfAGroupAgainstItsMembers(t *testing.T) {
 func TestDeleteOfAUserAgainstMembership(t *testing.T) {
 	eachRace(t, func(r *race) {
 		id := r.group("Crew")
-		for round := range rounds {
+		for round := range *rounds {
 			person, email := r.people[round], fmt.Sprintf("user%d@example.com", round)
 			requests := times(wide-1, call(root, "POST", memberPath(id, person)))
 			for i := range requests {
@@ -183,7 +157,7 @@ func TestDeleteOfAUserAgainstMembership(t *testing.T) {
 func TestGroupAdminsRemoveEachOther(t *testing.T) {
 	eachRace(t, func(r *race) {
 		id, annID, bobID := r.group("Crew"), r.user(ann), r.user(bob)
-		for range rounds {
+		for range *rounds {
 			r.bulk(id, []string{ann, bob}, nil)
 			r.promote(id, annID, true)
 			r.promote(id, bobID, true)

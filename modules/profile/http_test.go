@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -66,27 +65,19 @@ func TestProfile(t *testing.T) {
 
 // A hundred first reads at once make one row.
 func TestFirstReadsMakeOneRow(t *testing.T) {
-	gatewaytest.Each(t, nil, func(t *testing.T, g *testkit.Gateway) {
-		for round := range 5 {
+	testkit.Migrated(gatewaytest.Plan(t)).Each(t, func(t *testing.T, d testkit.Database) {
+		replicas := gatewaytest.Replicas(t, gatewaytest.Spec(), d, nil)
+		for round := range *gatewaytest.Rounds {
 			email := fmt.Sprintf("user%d@example.com", round)
-			g.Token(t, email)
-			var ids sync.Map
-			var wg sync.WaitGroup
-			for range 100 {
-				wg.Go(func() {
-					r := g.Call(t, get(email))
-					var p struct{ ID string }
-					if r.Status != 200 || json.Unmarshal([]byte(r.Body), &p) != nil {
-						t.Errorf("%d %s", r.Status, r.Body)
-					}
-					ids.Store(p.ID, true)
-				})
+			requests := make([]testkit.Request, gatewaytest.Wide)
+			for i := range requests {
+				requests[i] = testkit.Request{Method: "GET", Path: path, Token: replicas[0].Token(t, email)}
 			}
-			wg.Wait()
-			count := 0
-			ids.Range(func(any, any) bool { count++; return true })
-			require.Equal(t, 1, count)
+			require.Equal(t, map[int]int{200: gatewaytest.Wide}, gatewaytest.Rush(t, replicas, requests))
 		}
+		var rows int
+		require.NoError(t, d.Open(t).Raw("SELECT count(*) FROM profiles").Scan(&rows).Error)
+		require.Equal(t, *gatewaytest.Rounds, rows)
 	})
 }
 

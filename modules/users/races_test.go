@@ -1,57 +1,42 @@
 package users_test
 
 import (
-	"flag"
 	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
-	"sync"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"portico.internal/modules/gatewaytest"
 	"portico.internal/platform/testkit"
 )
 
-// wide is how many requests race each other.
-const wide = 100
+const wide = gatewaytest.Wide
 
-var rounds = flag.Int("rounds", 10, "how often each race is run")
+var rounds = gatewaytest.Rounds
 
-// eachPair runs the test on a database of each kind: with one process on SQLite, with two on PostgreSQL.
+// eachPair runs the test on a database of each kind, with as many gateways as may share it.
 func eachPair(t *testing.T, test func(t *testing.T, replicas []town)) {
-	databases := testkit.Migrated(gatewaytest.Plan(t))
-	t.Run("sqlite", func(t *testing.T) { test(t, []town{newTown(t, databases.SQLite(t))}) })
-	t.Run("postgres", func(t *testing.T) {
-		d := databases.Postgres(t)
-		test(t, []town{newTown(t, d), newTown(t, d)})
+	testkit.Migrated(gatewaytest.Plan(t)).Each(t, func(t *testing.T, d testkit.Database) {
+		db := d.Open(t)
+		var towns []town
+		for _, g := range gatewaytest.Replicas(t, gatewaytest.Spec(), d, nil) {
+			towns = append(towns, town{g, db})
+		}
+		test(t, towns)
 	})
 }
 
 // rush sends requests at once, spread over the replicas, and counts the answers by status. None may be a 5xx.
 func rush(t *testing.T, replicas []town, requests []testkit.Request) map[int]int {
 	t.Helper()
-	count := map[int]int{}
-	var mu sync.Mutex
-	var wg sync.WaitGroup
-	start := make(chan struct{})
-	for i, r := range requests {
-		wg.Go(func() {
-			<-start
-			reply := replicas[i%len(replicas)].Call(t, r)
-			assert.Less(t, reply.Status, 500, "%s %s: %s", r.Method, r.Path, reply.Body)
-			mu.Lock()
-			count[reply.Status]++
-			mu.Unlock()
-		})
+	var gateways []*testkit.Gateway
+	for _, r := range replicas {
+		gateways = append(gateways, r.Gateway)
 	}
-	close(start)
-	wg.Wait()
-	http.DefaultClient.CloseIdleConnections() // a gateway that stops waits some seconds for one that was never used
-	return count
+	return gatewaytest.Rush(t, gateways, requests)
 }
 
 // cross makes requests of two kinds, alternating in pairs so that either reaches every replica.
