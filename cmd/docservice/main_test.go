@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"mime/multipart"
 	"net/http"
@@ -18,6 +17,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"portico.internal/platform/testkit"
 )
 
 // TestMain lets the test binary be the program.
@@ -30,17 +31,7 @@ func TestMain(m *testing.M) {
 
 const user = "a0000000-0000-4000-8000-000000000001"
 
-var onePage = pdf("<</Type/Catalog/Pages 2 0 R>>", "<</Type/Pages/Count 1/Kids[3 0 R]>>", "<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>")
-
-// pdf writes a PDF whose first object is the catalogue.
-func pdf(objects ...string) string {
-	body, table := "%PDF-1.4\n", fmt.Sprintf("xref\n0 %d\n0000000000 65535 f \n", len(objects)+1)
-	for i, o := range objects {
-		table += fmt.Sprintf("%010d 00000 n \n", len(body))
-		body += fmt.Sprintf("%d 0 obj\n%s\nendobj\n", i+1, o)
-	}
-	return fmt.Sprintf("%s%strailer\n<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n", body, table, len(objects)+1, len(body))
-}
+var onePage = string(testkit.PDF(1, ""))
 
 func program(t *testing.T, args ...string) *exec.Cmd {
 	self, err := os.Executable()

@@ -3,7 +3,6 @@ package main_test
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"mime/multipart"
 	"net/http"
@@ -16,38 +15,9 @@ import (
 	"portico.internal/platform/testkit"
 )
 
-// pdf is a whole PDF of that many pages of text, with a title, and about that many bytes of ballast.
+// pdf is a whole PDF of that many pages of text, with a title, and about that many bytes of ballast at its end.
 func pdf(title string, pages, ballast int) []byte {
-	objects := []string{"<</Type/Catalog/Pages 2 0 R>>", "", fmt.Sprintf("<</Title(%s)>>", title)}
-	var kids strings.Builder
-	for n := range pages {
-		fmt.Fprintf(&kids, "%d 0 R ", len(objects)+1)
-		text := fmt.Sprintf("BT /F1 24 Tf 72 720 Td (Page %d) Tj ET", n+1)
-		objects = append(objects,
-			fmt.Sprintf("<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents %d 0 R/Resources<<>>>>", len(objects)+2),
-			stream(text))
-	}
-	objects[1] = fmt.Sprintf("<</Type/Pages/Count %d/Kids[%s]>>", pages, kids.String())
-	objects = append(objects, stream(strings.Repeat("% ballast\n", ballast/10)))
-
-	var b bytes.Buffer
-	b.WriteString("%PDF-1.7\n%\xe2\xe3\xcf\xd3\n")
-	offsets := make([]int, len(objects))
-	for i, o := range objects {
-		offsets[i] = b.Len()
-		fmt.Fprintf(&b, "%d 0 obj\n%s\nendobj\n", i+1, o)
-	}
-	start := b.Len()
-	fmt.Fprintf(&b, "xref\n0 %d\n0000000000 65535 f \n", len(objects)+1)
-	for _, at := range offsets {
-		fmt.Fprintf(&b, "%010d 00000 n \n", at)
-	}
-	fmt.Fprintf(&b, "trailer\n<</Size %d/Root 1 0 R/Info 3 0 R>>\nstartxref\n%d\n%%%%EOF\n", len(objects)+1, start)
-	return b.Bytes()
-}
-
-func stream(text string) string {
-	return fmt.Sprintf("<</Length %d>>\nstream\n%s\nendstream", len(text), text)
+	return append(testkit.PDF(pages, title), strings.Repeat("% ballast\n", ballast/10)...)
 }
 
 // document is what these tests look at of one.
