@@ -2,6 +2,7 @@ package users
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"gorm.io/gorm"
@@ -24,8 +25,12 @@ import (
 // cutoff returns the time before which tokens have ended, for all that are out at the moment to be before it.
 func cutoff(u *User, now time.Time) time.Time {
 	next := now.Truncate(time.Second).Add(time.Second).UTC()
-	if u.TokensValidAfter != nil && u.TokensValidAfter.After(now) {
-		return next.Add(time.Second)
+	if u.TokensValidAfter == nil || !u.TokensValidAfter.After(now) {
+		return next
+	}
+	next = next.Add(time.Second)
+	if u.TokensValidAfter.After(next) { // only where a clock has gone back; this never does
+		return *u.TokensValidAfter
 	}
 	return next
 }
@@ -65,7 +70,12 @@ func lock(tx *gorm.DB, id string, how clause.Locking) (*User, error) {
 	return &list[0], nil
 }
 
-// once runs a transaction, again after the time it asks to wait.
+// maxPause is well over the two seconds that tokens_valid_after can be ahead.
+const maxPause = 5 * time.Second
+
+var errClockBack = errors.New("users.tokens_valid_after is far ahead: a clock has gone back")
+
+// once runs a transaction, again after the time it asks to wait. It fails with errs.Unavailable when that is too long.
 func (s *service) once(ctx context.Context, fn func(tx *gorm.DB) (wait time.Duration, err error)) error {
 	for {
 		var wait time.Duration
@@ -73,8 +83,11 @@ func (s *service) once(ctx context.Context, fn func(tx *gorm.DB) (wait time.Dura
 			wait, err = fn(tx)
 			return err
 		})
-		if err != nil || wait <= 0 {
+		switch {
+		case err != nil || wait <= 0:
 			return err
+		case wait > maxPause:
+			return errs.Wrap(errs.Unavailable, "", errClockBack).Retry(wait)
 		}
 		select {
 		case <-time.After(wait):
