@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -192,12 +193,21 @@ func (f *fixture) settled(as user, id string) Document {
 func (f *fixture) content() map[string]int64 {
 	found := map[string]int64{}
 	require.NoError(f.t, filepath.WalkDir(filepath.Join(f.config.DataDir, "files"), func(path string, e os.DirEntry, err error) error {
-		if err != nil || e.IsDir() || e.Name() == "lock" {
+		switch {
+		case errors.Is(err, os.ErrNotExist): // what has just gone is not kept
+			return nil
+		case err != nil || e.IsDir() || e.Name() == "lock":
 			return err
 		}
 		info, err := e.Info()
+		switch {
+		case errors.Is(err, os.ErrNotExist):
+			return nil
+		case err != nil:
+			return err
+		}
 		found[e.Name()] = info.Size()
-		return err
+		return nil
 	}))
 	return found
 }
