@@ -8,6 +8,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 	"gorm.io/gorm"
 
+	"portico.internal/platform/database"
 	"portico.internal/platform/errs"
 )
 
@@ -36,14 +37,12 @@ func checkFree(tx *gorm.DB, key, id string) error {
 	var others []string
 	err := tx.Model(&Group{}).
 		Where("id <> ?", id).
-		Where(`name_key = ? OR name_key LIKE ? ESCAPE '\'`, key, escapeLike.Replace(key)+twin+"%").
+		Where(`name_key = ? OR name_key LIKE ? ESCAPE '\'`, key, database.EscapeLike(key)+twin+"%").
 		Limit(1).Pluck("id", &others).Error
 	if err == nil && len(others) > 0 {
 		return errNameTaken()
 	}
 	return err
 }
-
-var escapeLike = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
 
 func errNameTaken() error { return errs.New(errs.BadRequest, "Group name already exists") }

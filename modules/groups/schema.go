@@ -2,9 +2,7 @@ package groups
 
 import (
 	"errors"
-	"fmt"
 	"time"
-	"unicode/utf8"
 
 	"portico.internal/modules/users"
 	"portico.internal/platform/errs"
@@ -92,20 +90,12 @@ func cleanName(name string) (string, error) {
 	if name = sanitize.Line(name); name == "" {
 		return "", errs.InvalidInput(errs.Issue{Type: "string_too_short", Msg: "String should have at least 1 character", Ctx: map[string]any{"min_length": 1}})
 	}
-	return name, atMost(maxName, name)
+	return name, web.AtMost(maxName, name)
 }
 
 func cleanDescription(text string) (string, error) {
 	text = sanitize.Text(text)
-	return text, atMost(maxDescription, text)
-}
-
-// atMost counts characters once the text is clean.
-func atMost(n int, text string) error {
-	if utf8.RuneCountInString(text) > n {
-		return errs.InvalidInput(errs.Issue{Type: "string_too_long", Msg: fmt.Sprintf("String should have at most %d characters", n), Ctx: map[string]any{"max_length": n}})
-	}
-	return nil
+	return text, web.AtMost(maxDescription, text)
 }
 
 // adminUpdate says whether a member runs the group.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"portico.internal/platform/database"
 	"portico.internal/platform/errs"
@@ -126,10 +125,7 @@ func dateFault(text string) string {
 // atMost counts characters once the text is clean.
 func atMost(n int) func(string) (string, error) {
 	return func(text string) (string, error) {
-		if text = sanitize.Line(text); utf8.RuneCountInString(text) > n {
-			return "", errs.InvalidInput(errs.Issue{Type: "string_too_long",
-				Msg: fmt.Sprintf("String should have at most %d characters", n), Ctx: map[string]any{"max_length": n}})
-		}
-		return text, nil
+		text = sanitize.Line(text)
+		return text, web.AtMost(n, text)
 	}
 }

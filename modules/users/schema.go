@@ -1,9 +1,6 @@
 package users
 
 import (
-	"unicode/utf8"
-
-	"portico.internal/platform/errs"
 	"portico.internal/platform/sanitize"
 	"portico.internal/platform/web"
 )
@@ -53,8 +50,8 @@ func CleanName(name *string) (*string, error) {
 		return nil, nil
 	}
 	clean := sanitize.Line(*name)
-	if utf8.RuneCountInString(clean) > maxName {
-		return nil, errs.InvalidInput(errs.Issue{Type: "string_too_long", Msg: "String should have at most 255 characters", Ctx: map[string]any{"max_length": maxName}})
+	if err := web.AtMost(maxName, clean); err != nil {
+		return nil, err
 	}
 	return &clean, nil
 }

@@ -136,18 +136,17 @@ func lookupEmail(email string) string {
 
 // find returns the account with the address. It fails with errs.NotFound when there is none.
 func (s *service) find(ctx context.Context, email string) (*User, error) {
-	var u User
-	err := s.db.WithContext(ctx).Where("email = ?", email).Take(&u).Error
-	if errors.Is(err, gorm.ErrRecordNotFound) {
-		return nil, errNoUser()
-	}
-	return &u, err
+	return s.findWhere(ctx, "email = ?", email)
 }
 
 // byID is find for an id, past what is kept at hand.
 func (s *service) byID(ctx context.Context, id string) (*User, error) {
+	return s.findWhere(ctx, "id = ?", id)
+}
+
+func (s *service) findWhere(ctx context.Context, condition, value string) (*User, error) {
 	var u User
-	err := s.db.WithContext(ctx).Where("id = ?", id).Take(&u).Error
+	err := s.db.WithContext(ctx).Where(condition, value).Take(&u).Error
 	if errors.Is(err, gorm.ErrRecordNotFound) {
 		return nil, errNoUser()
 	}

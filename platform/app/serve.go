@@ -25,7 +25,7 @@ const (
 
 // serve runs the gateway until ctx ends. The order is a promise: settings, files, database, schema, modules, then the
 // doors; and back in the same order, doors first.
-func (p *program) serve(ctx context.Context) error {
+func (p *program) serve(ctx context.Context) (err error) {
 	g, err := p.open(ctx, p.Modules)
 	if err != nil {
 		return err
@@ -44,12 +44,13 @@ func (p *program) serve(ctx context.Context) error {
 		return err
 	}
 	defer g.services.Close()
+	defer func() { err = errors.Join(err, features.stop(ctx)) }() // where the start fails; else they have stopped by then
 
 	var gathered module.Gathered
 	var authenticator identity.Authenticator
 	graph, err := g.build(p, fx.Invoke(func(all module.Gathered, a identity.Authenticator) { gathered, authenticator = all, a }))
 	if err != nil {
-		return errors.Join(err, features.stop(ctx))
+		return err
 	}
 	health := &web.Health{Logger: g.log, Checks: append([]web.Probe{
 		{Name: "database", Run: func(ctx context.Context) error { return g.db.WithContext(ctx).Exec("SELECT 1").Error }},
@@ -61,14 +62,14 @@ func (p *program) serve(ctx context.Context) error {
 		Metrics: g.metrics,
 	})
 	if err != nil {
-		return errors.Join(err, features.stop(ctx))
+		return err
 	}
 	internal, err := g.internalSite()
 	if err != nil {
-		return errors.Join(err, features.stop(ctx))
+		return err
 	}
 	if err := graph.Start(ctx); err != nil {
-		return errors.Join(err, features.stop(ctx))
+		return err
 	}
 	g.log.InfoContext(ctx, "listening", "public", address(doors.public), "internal", address(doors.internal), "version", Version())
 	fmt.Fprintf(p.Stdout, "Portico %s listens on http://%s and keeps its data in %s\n", Version(), doors.public.Addr(), g.base.DataDir)

@@ -22,7 +22,7 @@ func Contains(db *gorm.DB, part string, texts ...string) clause.Expression {
 	if IsPostgres(db) {
 		fold, foldArgs = postgresFold(folded)
 	}
-	pattern := "%" + escapeLike.Replace(folded) + "%"
+	pattern := "%" + EscapeLike(folded) + "%"
 	var found []string
 	var args []any
 	for _, text := range texts {
@@ -32,6 +32,9 @@ func Contains(db *gorm.DB, part string, texts ...string) clause.Expression {
 	// One expression, for gorm joins a clause.Or of a single one to the conditions before it by OR.
 	return clause.Expr{SQL: "(" + strings.Join(found, " OR ") + ")", Vars: args}
 }
+
+// EscapeLike returns the pattern that only the text itself matches, with ESCAPE '\'.
+func EscapeLike(text string) string { return escapeLike.Replace(text) }
 
 var escapeLike = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
 

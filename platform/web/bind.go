@@ -1,6 +1,7 @@
 package web
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -137,11 +138,7 @@ func (b *bodyPlan) fill(tree any, raw []byte, target reflect.Value) error {
 	}
 	if raw == nil || len(c.issues) > 0 { // decode what is left, so that the rules of the other fields can speak too
 		rest := map[string]any{}
-		for k, v := range object {
-			if !c.failed([]any{k}) {
-				rest[k] = v
-			}
-		}
+		maps.Copy(rest, object)
 		for _, i := range c.issues {
 			if len(i.Loc) > 1 {
 				delete(rest, i.Loc[1].(string))

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"slices"
+	"unicode/utf8"
 
 	"portico.internal/platform/errs"
 )
@@ -48,6 +49,19 @@ func (c *Check) Fail(err error, loc ...any) {
 		issue.Type, issue.Msg, issue.Ctx = own.Type, own.Msg, own.Ctx
 	}
 	c.issues = append(c.issues, issue)
+}
+
+// AtMost fails with the issue that Pydantic has for a text of more than n characters. It is for texts that must be
+// cleaned before they are counted; others have the tag maxLength.
+func AtMost(n int, text string) error {
+	if utf8.RuneCountInString(text) > n {
+		return errs.InvalidInput(tooLong(n))
+	}
+	return nil
+}
+
+func tooLong(n int) errs.Issue {
+	return errs.Issue{Type: "string_too_long", Msg: "String should have at most " + plural(n, "character"), Ctx: map[string]any{"max_length": n}}
 }
 
 // failed reports whether there is an issue at loc already, or above it.

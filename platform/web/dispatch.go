@@ -61,11 +61,6 @@ func (s *Site) enter(e *endpoint, r *http.Request, params gin.Params) (*http.Req
 			err = s.wrongMethod(e, r, true)
 		}
 		return r, err
-	case p == nil && strings.HasPrefix(e.path, adminPrefix):
-		if r, err := s.admit(r, Admin); err != nil {
-			return r, err
-		}
-		return r, s.wrongMethod(e, r, true)
 	case p == nil:
 		return r, s.refuseMethod(e, r)
 	case p.Access == Public:

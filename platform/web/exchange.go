@@ -1,7 +1,6 @@
 package web
 
 import (
-	"bufio"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -227,9 +226,4 @@ func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
 func (x *exchange) Flush() {
 	x.WriteHeader(http.StatusOK)
 	_ = http.NewResponseController(x.ResponseWriter).Flush()
-}
-
-// Hijack serves those who ask for http.Hijacker.
-func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	return http.NewResponseController(x.ResponseWriter).Hijack()
 }

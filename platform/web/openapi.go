@@ -114,7 +114,7 @@ func (s *Site) operation(path string, p *plan) *huma.Operation {
 		if p.body.form {
 			media = "application/x-www-form-urlencoded"
 		}
-		field, _ := p.in.FieldByName(map[bool]string{true: "Form", false: "Body"}[p.body.form])
+		field := p.in.FieldByIndex(p.body.index)
 		op.RequestBody = &huma.RequestBody{Required: !p.body.optional,
 			Content: map[string]*huma.MediaType{media: {Schema: s.registry.Schema(field.Type, true, op.OperationID)}}}
 	}

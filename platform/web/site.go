@@ -124,6 +124,8 @@ func (s *Site) collect(sets []RouteSet) error {
 				problems = append(problems, fmt.Errorf("module %s: %s %s needs an authenticator and there is none", set.Module, r.Method, r.Path))
 			case !slices.Contains(declarable, r.Method):
 				problems = append(problems, fmt.Errorf("module %s: %s %s: the method cannot be served", set.Module, r.Method, r.Path))
+			case strings.HasPrefix(r.Path, adminPrefix) && r.Access != Admin:
+				problems = append(problems, fmt.Errorf("module %s: %s %s is below %s and must be web.Admin", set.Module, r.Method, r.Path, adminPrefix))
 			case r.allow != nil && r.Access != User, len(e.methods) > 0 && (r.allow == nil) != (e.allow == nil):
 				problems = append(problems, fmt.Errorf("module %s: %s %s: web.Allow is for web.User, and for all methods of a path", set.Module, r.Method, r.Path))
 			default:

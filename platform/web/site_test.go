@@ -353,9 +353,10 @@ func TestClientAddrIsBelievedOnlyBehindTrustedProxies(t *testing.T) {
 func TestMistakesInRoutesStopTheStart(t *testing.T) {
 	ok := func(context.Context, *web.None) (*web.None, error) { return nil, nil }
 	for want, routes := range map[string][]web.RouteSet{
-		"modules crm and plugins both serve GET /api/x":  {{Module: "crm", Routes: []web.Route{web.Get("/api/x", web.User, ok)}}, {Module: "plugins", Routes: []web.Route{web.Get("/api/x", web.User, ok)}}},
-		"module crm: GET /api/x says no access":          {{Module: "crm", Routes: []web.Route{web.Get("/api/x", 0, ok)}}},
-		"module crm: /api/{b} and /api/{a} are the same": {{Module: "crm", Routes: []web.Route{web.Get("/api/{a}", web.User, ok), web.Put("/api/{b}", web.User, ok)}}},
+		"modules crm and plugins both serve GET /api/x":               {{Module: "crm", Routes: []web.Route{web.Get("/api/x", web.User, ok)}}, {Module: "plugins", Routes: []web.Route{web.Get("/api/x", web.User, ok)}}},
+		"GET /api/admin/x is below /api/admin/ and must be web.Admin": {{Module: "crm", Routes: []web.Route{web.Get("/api/admin/x", web.User, ok)}}},
+		"module crm: GET /api/x says no access":                       {{Module: "crm", Routes: []web.Route{web.Get("/api/x", 0, ok)}}},
+		"module crm: /api/{b} and /api/{a} are the same":              {{Module: "crm", Routes: []web.Route{web.Get("/api/{a}", web.User, ok), web.Put("/api/{b}", web.User, ok)}}},
 	} {
 		_, err := web.New(web.Options{Routes: routes, Authenticator: names{}, Logger: slog.New(slog.DiscardHandler)})
 		require.ErrorContains(t, err, want)

@@ -147,7 +147,8 @@ func (v *validator) checkString(value any, loc []any) []errs.Issue {
 	case c.MinLength != nil && n < *c.MinLength:
 		return v.issue(value, loc, "string_too_short", "String should have at least "+plural(*c.MinLength, "character"), map[string]any{"min_length": *c.MinLength})
 	case c.MaxLength != nil && n > *c.MaxLength:
-		return v.issue(value, loc, "string_too_long", "String should have at most "+plural(*c.MaxLength, "character"), map[string]any{"max_length": *c.MaxLength})
+		long := tooLong(*c.MaxLength)
+		return v.issue(value, loc, long.Type, long.Msg, long.Ctx)
 	case v.pattern != nil && !v.pattern.MatchString(s):
 		return v.issue(value, loc, "string_pattern_mismatch", "String should match pattern '"+c.Pattern+"'", map[string]any{"pattern": c.Pattern})
 	}
