@@ -45,6 +45,50 @@ CREATE TABLE schema_migrations (
  applied_at timestamp with time zone NOT NULL DEFAULT now(),
  CONSTRAINT schema_migrations_pkey PRIMARY KEY (id)
 );
+CREATE TABLE setting_changes (
+ id character varying(36) NOT NULL,
+ key character varying(200) NOT NULL,
+ old_value text,
+ new_value text,
+ changed_at timestamp with time zone NOT NULL,
+ changed_by character varying(36),
+ changed_by_email character varying(320),
+ restored_from character varying(36),
+ CONSTRAINT setting_changes_pkey PRIMARY KEY (id)
+);
+CREATE INDEX ix_setting_changes_changed_at ON setting_changes USING btree (changed_at);
+CREATE INDEX ix_setting_changes_key ON setting_changes USING btree (key, changed_at);
+CREATE TABLE setting_secrets (
+ setting_key character varying(200) NOT NULL,
+ field character varying(200) NOT NULL,
+ sealed text NOT NULL,
+ CONSTRAINT ck_setting_secrets_sealed CHECK ((sealed ~~ 'v1.________________.%'::text)),
+ CONSTRAINT setting_secrets_pkey PRIMARY KEY (setting_key, field),
+ CONSTRAINT setting_secrets_setting_key_fkey FOREIGN KEY (setting_key) REFERENCES settings(key) ON DELETE CASCADE
+);
+CREATE TABLE settings (
+ key character varying(200) NOT NULL,
+ value text NOT NULL,
+ version bigint NOT NULL DEFAULT 0,
+ updated_at timestamp with time zone NOT NULL,
+ updated_by character varying(36),
+ CONSTRAINT settings_pkey PRIMARY KEY (key)
+);
+CREATE TABLE system_prompts (
+ service_id character varying(64) NOT NULL,
+ prompt text,
+ updated_at timestamp with time zone NOT NULL,
+ updated_by character varying(36),
+ CONSTRAINT system_prompts_pkey PRIMARY KEY (service_id)
+);
+CREATE TABLE themes (
+ id character varying(80) NOT NULL,
+ label character varying(64) NOT NULL,
+ colors text NOT NULL,
+ created_at timestamp with time zone NOT NULL,
+ updated_at timestamp with time zone NOT NULL,
+ CONSTRAINT themes_pkey PRIMARY KEY (id)
+);
 CREATE TABLE users (
  id character varying(36) NOT NULL,
  email character varying(320) NOT NULL,

@@ -44,6 +44,44 @@ CREATE TABLE schema_migrations (
  id VARCHAR(255) NOT NULL PRIMARY KEY,
  applied_at DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP
 );
+CREATE TABLE setting_changes (
+ id VARCHAR(36) PRIMARY KEY,
+ key VARCHAR(200) NOT NULL,
+ old_value TEXT,
+ new_value TEXT,
+ changed_at DATETIME NOT NULL,
+ changed_by VARCHAR(36),
+ changed_by_email VARCHAR(320),
+ restored_from VARCHAR(36)
+);
+CREATE INDEX ix_setting_changes_changed_at ON setting_changes (changed_at);
+CREATE INDEX ix_setting_changes_key ON setting_changes (key, changed_at);
+CREATE TABLE setting_secrets (
+ setting_key VARCHAR(200) NOT NULL REFERENCES settings (key) ON DELETE CASCADE,
+ field VARCHAR(200) NOT NULL,
+ sealed TEXT NOT NULL CONSTRAINT ck_setting_secrets_sealed CHECK (sealed LIKE 'v1.________________.%'),
+ PRIMARY KEY (setting_key, field)
+);
+CREATE TABLE settings (
+ key VARCHAR(200) PRIMARY KEY,
+ value TEXT NOT NULL,
+ version BIGINT NOT NULL DEFAULT 0,
+ updated_at DATETIME NOT NULL,
+ updated_by VARCHAR(36)
+);
+CREATE TABLE system_prompts (
+ service_id VARCHAR(64) PRIMARY KEY,
+ prompt TEXT,
+ updated_at DATETIME NOT NULL,
+ updated_by VARCHAR(36)
+);
+CREATE TABLE themes (
+ id VARCHAR(80) PRIMARY KEY,
+ label VARCHAR(64) NOT NULL,
+ colors TEXT NOT NULL,
+ created_at DATETIME NOT NULL,
+ updated_at DATETIME NOT NULL
+);
 CREATE TABLE users (
  id VARCHAR(36) NOT NULL,
  email VARCHAR(320) NOT NULL,

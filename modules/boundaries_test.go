@@ -65,7 +65,7 @@ var owners = map[string][]string{
 	"portico.internal/platform/config":     {"platform/", "modules/", "features/"},
 	"portico.internal/modules/users":       {"modules/"},
 	"golang.org/x/sys/":                    {"modules/users", "features/docservice", "platform/"},
-	"database/sql":                         {"platform/database", "platform/migrate"},
+	"database/sql":                         {"platform/database", "platform/migrate", "platform/secrets"},
 	"github.com/swaggest/":                 {"platform/web"},
 	"github.com/rs/cors":                   {"platform/web"},
 	"github.com/sony/gobreaker":            {"platform/upstream"},
@@ -73,7 +73,11 @@ var owners = map[string][]string{
 	"github.com/goccy/go-yaml":             {"platform/config"},
 	"github.com/go-playground/validator":   {"platform/config"},
 	"github.com/mattn/go-isatty":           {"platform/logging"},
-	"portico.internal/platform/upstream":   {"platform/app", "modules/docproxy"},
+	"portico.internal/platform/upstream":   {"platform/app", "modules/docproxy", "modules/settings"},
+	"portico.internal/platform/changes":    {"platform/app", "modules/"},
+	"portico.internal/platform/secrets":    {"platform/", "modules/"},
+	"portico.internal/platform/ai":         {"modules/settings", "features/"},
+	"portico.internal/platform/egress":     {"platform/ai", "modules/", "features/"},
 }
 
 // breaches checks one import of one file, both as paths: "modules/auth/service.go", "golang.org/x/crypto/bcrypt".

@@ -11,8 +11,10 @@ import (
 	"gorm.io/gorm"
 
 	"portico.internal/modules"
+	"portico.internal/platform/changes"
 	"portico.internal/platform/config"
 	"portico.internal/platform/module"
+	"portico.internal/platform/secrets"
 	"portico.internal/platform/upstream"
 )
 
@@ -52,7 +54,7 @@ func withEdges(byName map[string]module.Module, name string) []module.Module {
 func validate(list []module.Module) error {
 	return fx.ValidateApp(
 		fx.NopLogger,
-		fx.Supply(config.Base{}, slog.Default(), &gorm.DB{}, &upstream.Registry{}, module.Console{Writer: io.Discard}),
+		fx.Supply(config.Base{}, slog.Default(), &gorm.DB{}, &changes.Feed{}, &secrets.Keyring{}, &upstream.Registry{}, module.Console{Writer: io.Discard}),
 		fx.Provide(func() prometheus.Registerer { return prometheus.NewRegistry() }),
 		module.Assemble(list).Options,
 		fx.Invoke(func(module.Gathered) {}),

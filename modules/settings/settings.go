@@ -1,21 +1,45 @@
-// Package settings owns what admins decide for the whole workspace.
+// Package settings owns what admins decide for the whole workspace: AI, limits, system prompts, appearance and themes,
+// and the [Store] in which other modules keep settings of their own.
 package settings
 
 import (
 	"context"
 
+	"portico.internal/platform/config"
+	"portico.internal/platform/egress"
 	"portico.internal/platform/module"
 )
 
 // Module adds the workspace's settings to the gateway.
 var Module = module.New("settings",
 	module.Config[Config]("ai"),
-	module.Export(func() Limits { return defaults{} }),
+	module.Migrations(migrations...),
+	module.Provide(newLimits),
+	module.Export(
+		newStore,
+		func(l *limits) Limits { return l },
+	),
+	module.Routes((*Store).historyRoutes),
+	module.Routes((*limits).routes),
+	module.Internal((*limits).internalRoutes),
+	module.Command(secretsCommand),
 )
 
 // Config says which addresses AI providers may have.
 type Config struct {
 	AllowedHosts []string `yaml:"allowed_hosts" env:"PORTICO_AI_ALLOWED_HOSTS" validate:"max=100,dive,max=260" example:"localhost:11434" doc:"Private hosts that an AI provider may be at, as host or host:port. None: private addresses are refused."`
+}
+
+var _ config.Checker = (*Config)(nil)
+
+// Check holds the hosts against their form.
+func (c *Config) Check() []config.Problem {
+	for _, host := range c.AllowedHosts {
+		if err := egress.CheckHost(host); err != nil {
+			return []config.Problem{{Setting: "allowed_hosts", Text: err.Error()}}
+		}
+	}
+	return nil
 }
 
 // Limits tells other modules how much a user may send.
@@ -24,10 +48,3 @@ type Limits interface {
 	// change within a second on every replica.
 	MaxPDFBytes(ctx context.Context) (int64, error)
 }
-
-// defaultMaxPDFMB holds until an admin says otherwise. 1 MB is 1,048,576 bytes.
-const defaultMaxPDFMB = 20
-
-type defaults struct{}
-
-func (defaults) MaxPDFBytes(context.Context) (int64, error) { return defaultMaxPDFMB << 20, nil }

@@ -82,11 +82,15 @@ func configCommand(p *program) *cobra.Command {
 }
 
 func openapiCommand(p *program) *cobra.Command {
-	return &cobra.Command{Use: "openapi", Short: "Print the OpenAPI 3.1 document", Args: cobra.NoArgs,
+	var inside bool
+	c := &cobra.Command{Use: "openapi", Short: "Print the OpenAPI 3.1 document", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			site, err := Describe(p.Spec)
+			site, internal, err := Describe(p.Spec)
 			if err != nil {
 				return err
+			}
+			if inside {
+				site = internal
 			}
 			document, err := site.OpenAPI()
 			if err != nil {
@@ -95,15 +99,25 @@ func openapiCommand(p *program) *cobra.Command {
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), string(document))
 			return err
 		}}
+	c.Flags().BoolVar(&inside, "internal", false, "that of the internal interface, for feature services")
+	return c
 }
 
-// Describe returns the public site of a gateway as it describes itself, with nothing built behind its routes.
-func Describe(spec Spec) (*web.Site, error) {
+// Describe returns the public and the internal site of a gateway as they describe themselves, with nothing built behind
+// their routes.
+func Describe(spec Spec) (public, internal *web.Site, err error) {
 	health := &web.Health{}
-	return web.New(web.Options{
-		Routes:        append(module.Declared(spec.Modules), health.Routes()),
-		Authenticator: nobody{}, Title: "Portico", Version: Version(),
+	outside, inside := module.Declared(spec.Modules)
+	public, err = web.New(web.Options{
+		Routes: append(outside, health.Routes()), Authenticator: nobody{}, Title: "Portico", Version: Version(),
 	})
+	if err != nil {
+		return nil, nil, err
+	}
+	internal, err = web.New(web.Options{
+		Routes: append(inside, metricsRoutes(nil)), Authenticator: nobody{}, Title: "Portico for feature services", Version: Version(),
+	})
+	return public, internal, err
 }
 
 type nobody struct{}

@@ -45,6 +45,9 @@ func (g *gateway) featureEnv(id string) feature.Env {
 		DataDir: filepath.Join(g.base.DataDir, id), Logger: g.log.With("service", id),
 		Migrate: g.base.Database.Migrate == "auto", Executable: g.executable,
 	}
+	if g.internal != "" {
+		env.Gateway = feature.Gateway{URL: "http://" + g.internal, Token: g.base.ServiceToken}
+	}
 	if url := g.base.Database.URL; !strings.HasPrefix(url, "sqlite:") {
 		env.DatabaseURL = url
 	}

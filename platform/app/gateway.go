@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,24 +16,29 @@ import (
 	"go.uber.org/fx/fxevent"
 	"gorm.io/gorm"
 
+	"portico.internal/platform/changes"
 	"portico.internal/platform/config"
 	"portico.internal/platform/database"
 	"portico.internal/platform/datadir"
 	"portico.internal/platform/logging"
 	"portico.internal/platform/migrate"
 	"portico.internal/platform/module"
+	"portico.internal/platform/secrets"
 	"portico.internal/platform/upstream"
 )
 
 // gateway is what a run has opened: everything below the modules.
 type gateway struct {
 	base     *config.Base
+	keys     *secrets.Keyring
 	assembly module.Assembly
 	log      *slog.Logger
 	plan     *migrate.Plan
 	db       *gorm.DB
+	feed     *changes.Feed
 	services *upstream.Registry
 	metrics  *prometheus.Registry
+	internal string // address of the internal door, empty while there is none
 
 	executable string
 }
@@ -55,6 +61,9 @@ func (p *program) open(ctx context.Context, modules []module.Module) (*gateway, 
 	if base.SecretKey, err = generated(base.DataDir, "secret.key", base.SecretKey); err != nil {
 		return nil, err
 	}
+	if g.keys, err = secrets.Parse(base.SecretKey); err != nil {
+		return nil, fmt.Errorf("secret_key (PORTICO_SECRET_KEY), from %s: %w", filepath.Join(base.DataDir, "secret.key"), err)
+	}
 	if base.ServiceToken, err = generated(base.DataDir, "service.token", base.ServiceToken); err != nil {
 		return nil, err
 	}
@@ -62,7 +71,11 @@ func (p *program) open(ctx context.Context, modules []module.Module) (*gateway, 
 		URL: base.Database.URL, DataDir: base.DataDir, MaxConnections: base.Database.MaxConnections,
 		ConnectTimeout: base.Database.ConnectTimeout, Logger: g.log,
 	})
-	return g, err
+	if err != nil {
+		return nil, err
+	}
+	g.feed = changes.NewFeed(g.db, g.log)
+	return g, nil
 }
 
 func plan(spec Spec) (*migrate.Plan, error) {
@@ -104,7 +117,7 @@ func (g *gateway) migrate(ctx context.Context) error {
 // build makes the graph of the modules.
 func (g *gateway) build(p *program, more ...fx.Option) (*fx.App, error) {
 	graph := fx.New(
-		fx.Supply(*g.base, g.log, g.db, module.Console{Writer: p.Stdout}),
+		fx.Supply(*g.base, g.log, g.db, g.feed, g.keys, module.Console{Writer: p.Stdout}),
 		fx.Provide(
 			func() *upstream.Registry { return g.services },
 			func() prometheus.Registerer { return g.metrics },

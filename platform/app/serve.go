@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -36,6 +37,9 @@ func (p *program) serve(ctx context.Context) (err error) {
 		return err
 	}
 	defer doors.close()
+	if doors.internal != nil {
+		g.internal = doors.internal.Addr().String()
+	}
 	if err := g.migrate(ctx); err != nil {
 		return err
 	}
@@ -64,13 +68,21 @@ func (p *program) serve(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	internal, err := g.internalSite()
+	internal, err := web.New(web.Options{
+		Routes:        append(gathered.Internal, metricsRoutes(promhttp.HandlerFor(g.metrics, promhttp.HandlerOpts{}))),
+		Authenticator: serviceToken(g.base.ServiceToken), Logger: g.log, Explain: database.Classify,
+	})
 	if err != nil {
 		return err
 	}
 	if err := graph.Start(ctx); err != nil {
 		return err
 	}
+	listening, deafen := context.WithCancel(context.WithoutCancel(ctx))
+	var feed sync.WaitGroup
+	feed.Go(func() { g.feed.Run(listening) })
+	defer feed.Wait()
+	defer deafen()
 	g.log.InfoContext(ctx, "listening", "public", address(doors.public), "internal", address(doors.internal), "version", Version())
 	fmt.Fprintf(p.Stdout, "Portico %s listens on http://%s and keeps its data in %s\n", Version(), doors.public.Addr(), g.base.DataDir)
 	context.AfterFunc(ctx, health.Stop)
@@ -135,16 +147,12 @@ func listen(setting, address string) (net.Listener, error) {
 	return l, nil
 }
 
-// internalSite is for feature services and operators, who show the service token.
-func (g *gateway) internalSite() (*web.Site, error) {
-	metrics := promhttp.HandlerFor(g.metrics, promhttp.HandlerOpts{})
-	return web.New(web.Options{
-		Routes: []web.RouteSet{{Module: "app", Routes: []web.Route{
-			web.Raw(http.MethodGet, "/metrics", web.User, func(w http.ResponseWriter, r *http.Request) error {
-				metrics.ServeHTTP(w, r)
-				return nil
-			}, web.Summary("Prometheus metrics")),
-		}}},
-		Authenticator: serviceToken(g.base.ServiceToken), Logger: g.log, Explain: database.Classify,
-	})
+// metricsRoutes are for operators, who show the service token.
+func metricsRoutes(metrics http.Handler) web.RouteSet {
+	return web.RouteSet{Module: "app", Routes: []web.Route{
+		web.Raw(http.MethodGet, "/metrics", web.User, func(w http.ResponseWriter, r *http.Request) error {
+			metrics.ServeHTTP(w, r)
+			return nil
+		}, web.Summary("Prometheus metrics")),
+	}}
 }

@@ -1,8 +1,6 @@
 package config
 
 import (
-	"encoding/base64"
-	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -11,6 +9,7 @@ import (
 	"time"
 
 	"portico.internal/platform/database"
+	"portico.internal/platform/secrets"
 )
 
 // Base is the settings of the platform itself, at the top level of the file.
@@ -20,7 +19,7 @@ type Base struct {
 	DataDir        string   `yaml:"data_dir" env:"PORTICO_DATA_DIR" default:"./data" validate:"required,max=4096" doc:"Where the gateway keeps what it makes: the embedded database, keys, tokens, objects."`
 	Database       Database `yaml:"database"`
 	HTTP           HTTP     `yaml:"http"`
-	SecretKey      string   `yaml:"secret_key" env:"PORTICO_SECRET_KEY" secret:"true" doc:"Encrypts stored secrets: 32 bytes in base64 (openssl rand -base64 32). Empty: made in data_dir."`
+	SecretKey      string   `yaml:"secret_key" env:"PORTICO_SECRET_KEY" secret:"true" doc:"Encrypts stored secrets: 32 bytes in base64 (openssl rand -base64 32). Older keys may follow, separated by commas, until portico secrets rotate has run. Empty: made in data_dir."`
 	ServiceToken   string   `yaml:"service_token" env:"PORTICO_SERVICE_TOKEN" validate:"omitempty,min=16,max=512" secret:"true" doc:"What feature services show at the internal interface. Empty: made in data_dir."`
 	// Services is nil where the file does not say: the reference document service runs in this process.
 	Services []Service `yaml:"services" validate:"max=100" doc:"The feature services behind the gateway. Not set: the reference document service, in this process."`
@@ -77,7 +76,7 @@ func (b *Base) Check() []Problem {
 		}
 	}
 	if b.SecretKey != "" {
-		if _, err := ParseKey(b.SecretKey); err != nil {
+		if _, err := secrets.Parse(b.SecretKey); err != nil {
 			add("secret_key", err.Error())
 		}
 	}
@@ -85,18 +84,6 @@ func (b *Base) Check() []Problem {
 		add("service_token", "must be printable ASCII without spaces; it travels in a header")
 	}
 	return append(problems, checkServices(b.Services)...)
-}
-
-// ParseKey decodes a secret key: 32 bytes in standard base64. The error does not repeat it.
-func ParseKey(text string) ([]byte, error) {
-	key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text))
-	switch {
-	case err != nil:
-		return nil, errors.New("is not base64; make one with: openssl rand -base64 32")
-	case len(key) != 32:
-		return nil, fmt.Errorf("holds %d bytes instead of 32; make one with: openssl rand -base64 32", len(key))
-	}
-	return key, nil
 }
 
 func isOrigin(text string) bool {

@@ -167,9 +167,3 @@ func TestProblemsNeverRepeatValues(t *testing.T) {
 		}
 	})
 }
-
-func TestParseKey(t *testing.T) {
-	decoded, err := config.ParseKey(key + "\n")
-	require.NoError(t, err)
-	require.Equal(t, "0123456789abcdef0123456789abcdef", string(decoded))
-}

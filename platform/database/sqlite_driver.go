@@ -10,9 +10,10 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// The driver is wrapped for two reasons. It keeps times as text with their zone: only those written as UTC sort, compare
-// and come back as in PostgreSQL. And a context that ends just before a statement starts makes it skip the statement and
-// report success.
+// The driver is wrapped for three reasons. It keeps times as text with their zone: only those written as UTC sort, compare
+// and come back as in PostgreSQL. A context that ends just before a statement starts makes it skip the statement and
+// report success. And a COMMIT that fails leaves its transaction open, in which the next user of the connection would
+// write without end.
 
 type sqliteConnector struct{ dsn string }
 
@@ -40,6 +41,24 @@ type sqliteConn struct{ innerConn }
 
 func (c *sqliteConn) Prepare(query string) (driver.Stmt, error) {
 	return &sqliteStmt{conn: c, query: query}, nil
+}
+
+func (c *sqliteConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
+	tx, err := c.innerConn.BeginTx(ctx, opts)
+	if err != nil {
+		return nil, err
+	}
+	return sqliteTx{tx}, nil
+}
+
+type sqliteTx struct{ driver.Tx }
+
+func (t sqliteTx) Commit() error {
+	err := t.Tx.Commit()
+	if err != nil {
+		_ = t.Rollback() // fails where SQLite has done so itself
+	}
+	return err
 }
 
 func (c *sqliteConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {

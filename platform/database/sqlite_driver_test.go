@@ -28,6 +28,28 @@ func TestStatementThatDidNotRunIsNoSuccess(t *testing.T) {
 	}
 }
 
+func TestFailedCommitLeavesNoTransaction(t *testing.T) {
+	pool := sql.OpenDB(sqliteConnector{dsn: sqliteDSN(filepath.Join(t.TempDir(), "test.db"))})
+	defer pool.Close()
+	pool.SetMaxOpenConns(1)
+	_, err := pool.Exec("CREATE TABLE things (id TEXT PRIMARY KEY, of TEXT REFERENCES things (id) DEFERRABLE INITIALLY DEFERRED)")
+	require.NoError(t, err)
+	tx, err := pool.Begin()
+	require.NoError(t, err)
+	_, err = tx.Exec("INSERT INTO things (id, of) VALUES ('orphan', 'nobody')")
+	require.NoError(t, err)
+	require.ErrorContains(t, tx.Commit(), "FOREIGN KEY")
+
+	tx, err = pool.Begin()
+	require.NoError(t, err, "the connection is still in the transaction")
+	_, err = tx.Exec("INSERT INTO things (id) VALUES ('kept')")
+	require.NoError(t, err)
+	require.NoError(t, tx.Commit())
+	var count int
+	require.NoError(t, pool.QueryRow("SELECT count(*) FROM things").Scan(&count))
+	require.Equal(t, 1, count)
+}
+
 func TestPreparedStatementsWriteAndReadUTC(t *testing.T) {
 	pool := sql.OpenDB(sqliteConnector{dsn: sqliteDSN(filepath.Join(t.TempDir(), "test.db"))})
 	defer pool.Close()

@@ -28,9 +28,16 @@ type Env struct {
 	DatabaseURL string // empty: SQLite in DataDir
 	Logger      *slog.Logger
 	Migrate     bool // bring the schema up to date; else refuse to start where it is behind
+	Gateway     Gateway
 
 	// Executable is the program that has the feature's Command, empty where there is no such program (in a test).
 	Executable string
+}
+
+// Gateway is where a feature asks for the workspace's settings. It answers a moment after the feature has started.
+type Gateway struct {
+	URL   string // of the internal interface, empty where that is turned off
+	Token string // the bearer token to show there
 }
 
 // Running is a started feature.

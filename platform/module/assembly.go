@@ -11,9 +11,16 @@ import (
 )
 
 const (
-	routeGroup = `group:"portico.routes"`
-	probeGroup = `group:"portico.probes"`
+	routeGroup    = `group:"portico.routes"`
+	internalGroup = `group:"portico.internal"`
+	probeGroup    = `group:"portico.probes"`
 )
+
+// declared are routes of a module as it names them before anything is built.
+type declared struct {
+	group  string
+	routes func() web.RouteSet
+}
 
 // Assembly is the result of bringing modules together, for platform/app.
 type Assembly struct {
@@ -47,15 +54,19 @@ func Steps(modules []Module) map[string][]migrate.Step {
 	return steps
 }
 
-// Declared are the routes of the modules as data, with nothing built behind them.
-func Declared(modules []Module) []web.RouteSet {
-	var sets []web.RouteSet
+// Declared are the routes of the modules as data, with nothing built behind them: those of the public door, and those
+// of the internal one.
+func Declared(modules []Module) (public, internal []web.RouteSet) {
 	for _, m := range modules {
-		for _, declare := range m.declared {
-			sets = append(sets, declare())
+		for _, d := range m.declared {
+			if d.group == internalGroup {
+				internal = append(internal, d.routes())
+				continue
+			}
+			public = append(public, d.routes())
 		}
 	}
-	return sets
+	return public, internal
 }
 
 // Commands are the commands of the modules. run makes the runner of one module: its functions see what it provides.
@@ -84,6 +95,7 @@ func Call(modules []Module, name string, function any) []Module {
 // Gathered is what the modules brought to the groups, for the site.
 type Gathered struct {
 	fx.In
-	Routes []web.RouteSet `group:"portico.routes"`
-	Probes []web.Probe    `group:"portico.probes"`
+	Routes   []web.RouteSet `group:"portico.routes"`
+	Internal []web.RouteSet `group:"portico.internal"`
+	Probes   []web.Probe    `group:"portico.probes"`
 }

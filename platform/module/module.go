@@ -21,7 +21,7 @@ type Module struct {
 
 	config   []func() (config.Section, fx.Option)
 	commands []func(Runner) *cobra.Command
-	declared []func() web.RouteSet
+	declared []declared
 	options  []fx.Option
 }
 
@@ -55,7 +55,8 @@ func Config[T any](key string) Part {
 }
 
 // Provide brings constructors whose results only this module sees. They may take what the platform supplies
-// (*gorm.DB, *slog.Logger, config.Base, *upstream.Registry, prometheus.Registerer, Console, fx.Lifecycle)
+// (*gorm.DB, *changes.Feed, *secrets.Keyring, *slog.Logger, config.Base, *upstream.Registry, prometheus.Registerer,
+// Console, fx.Lifecycle)
 // and what other modules export.
 func Provide(constructors ...any) Part {
 	return option(fx.Provide(append(constructors, fx.Private)...))
@@ -66,16 +67,22 @@ func Export(constructors ...any) Part { return option(fx.Provide(constructors...
 
 // Routes brings routes. H is what the module provides to serve them. The method is also called on the zero H to
 // describe the routes without building anything, so it must only name methods of H, not use it.
-func Routes[H any](routes func(H) []web.Route) Part {
+func Routes[H any](routes func(H) []web.Route) Part { return door(routeGroup, routes) }
+
+// Internal brings routes for feature services, behind the internal door: whoever calls has shown the service token.
+// Their access is web.User. What holds of [Routes] holds of them.
+func Internal[H any](routes func(H) []web.Route) Part { return door(internalGroup, routes) }
+
+func door[H any](group string, routes func(H) []web.Route) Part {
 	return func(m *Module) {
 		name := m.Name
-		m.declared = append(m.declared, func() web.RouteSet {
+		m.declared = append(m.declared, declared{group, func() web.RouteSet {
 			var zero H
 			return web.RouteSet{Module: name, Routes: routes(zero)}
-		})
+		}})
 		m.options = append(m.options, fx.Provide(fx.Annotate(
 			func(h H) web.RouteSet { return web.RouteSet{Module: name, Routes: routes(h)} },
-			fx.ResultTags(routeGroup))))
+			fx.ResultTags(group))))
 	}
 }
 

@@ -76,6 +76,17 @@ func (c *Cache[V]) Invalidate(key string) {
 	c.entries.Invalidate(key)
 }
 
+// InvalidateAll forgets every key, as [Cache.Invalidate] forgets one.
+func (c *Cache[V]) InvalidateAll() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, f := range c.flights {
+		f.stale = true
+	}
+	clear(c.flights)
+	c.entries.InvalidateAll()
+}
+
 func (c *Cache[V]) join(ctx context.Context, key string) *flight[V] {
 	c.mu.Lock()
 	defer c.mu.Unlock()

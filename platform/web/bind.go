@@ -54,7 +54,7 @@ func typed[In, Out any](method, path string, access Access, h Handler[In, Out], 
 		if err != nil {
 			return err
 		}
-		return p.reply.write(w, p.Status, reflect.ValueOf(out))
+		return p.reply.write(w, req, p.Status, reflect.ValueOf(out))
 	}
 	for _, o := range opts {
 		o(&r)
@@ -170,7 +170,8 @@ func (p *plan) bindParams(r *http.Request, in reflect.Value) error {
 		case "path":
 			text = r.PathValue(f.name)
 		case "header":
-			text, there = r.Header.Get(f.name), len(r.Header.Values(f.name)) > 0
+			lines := r.Header.Values(f.name)
+			text, there = strings.Join(lines, ", "), len(lines) > 0
 		case "query":
 			if query == nil {
 				query = parseQuery(r.URL.RawQuery)

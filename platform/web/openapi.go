@@ -122,6 +122,9 @@ func (s *Site) operation(path string, p *plan) *huma.Operation {
 		op.RequestBody = &huma.RequestBody{Content: map[string]*huma.MediaType{"*/*": {Schema: &huma.Schema{}}}}
 	}
 	op.Responses[strconv.Itoa(p.Status)] = s.success(op, p)
+	if p.reply != nil && slices.ContainsFunc(p.reply.headers, func(h headerField) bool { return h.name == "ETag" }) && p.Method == http.MethodGet {
+		op.Responses["304"] = &huma.Response{Description: "The client has it already (If-None-Match)"}
+	}
 	op.Responses["default"] = &huma.Response{Description: "Any other failure",
 		Content: map[string]*huma.MediaType{"application/json": {Schema: s.errorSchema(0)}}}
 	for _, e := range s.failures(p) {
@@ -162,6 +165,9 @@ func (s *Site) failures(p *plan) []int {
 	}
 	if p.Access == Admin || p.allow != nil {
 		codes = append(codes, http.StatusNotFound)
+	}
+	if slices.ContainsFunc(p.params, func(f param) bool { return f.name == "If-Match" }) {
+		codes = append(codes, http.StatusPreconditionFailed)
 	}
 	if p.body != nil || len(p.params) > 0 {
 		codes = append(codes, http.StatusUnprocessableEntity)

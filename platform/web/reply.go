@@ -43,13 +43,17 @@ func newReplyPlan(t reflect.Type) *replyPlan {
 	return p
 }
 
-func (p *replyPlan) write(w http.ResponseWriter, status int, out reflect.Value) error {
+func (p *replyPlan) write(w http.ResponseWriter, r *http.Request, status int, out reflect.Value) error {
 	if out.IsNil() || p.empty {
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	}
 	for _, h := range p.headers {
 		w.Header().Set(h.name, fmt.Sprint(out.Elem().FieldByIndex(h.index).Interface()))
+	}
+	if unchanged(r, w.Header().Get("ETag")) {
+		w.WriteHeader(http.StatusNotModified)
+		return nil
 	}
 	value := out.Interface()
 	if p.body != nil {

@@ -12,10 +12,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"portico.internal/platform/errs"
+	"portico.internal/platform/secrets"
 )
-
-// Mask replaces a secret wherever its place must be shown.
-const Mask = "********"
 
 // validator checks a parsed value against a schema and reports as Pydantic v2 does.
 type validator struct {
@@ -84,7 +82,7 @@ func (v *validator) echo(value any) any {
 		if value == nil {
 			return nil
 		}
-		return Mask
+		return secrets.Hidden
 	}
 	shown := map[string]any{}
 	for _, f := range v.fields {

@@ -1,0 +1,198 @@
+package settings
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/google/uuid"
+	"gorm.io/gorm"
+
+	"portico.internal/platform/errs"
+	"portico.internal/platform/identity"
+	"portico.internal/platform/secrets"
+	"portico.internal/platform/web"
+)
+
+// Change is a change of a setting under way, inside its transaction.
+type Change struct {
+	*gorm.DB
+	ctx     context.Context
+	touched bool
+}
+
+// Touch counts the version up although the document stays: something else that is kept under this setting's version is
+// another now.
+func (c *Change) Touch() { c.touched = true }
+
+// keptChanges is how many changes of one key the history keeps; the oldest go first.
+const keptChanges = 200
+
+// Record writes into the history that the value of a key is another now, and counts the version up. The values are
+// written as JSON and must not hold secrets; nil: there is no value.
+func (c *Change) Record(key string, before, after any) error {
+	c.Touch()
+	row := SettingChange{ID: uuid.NewString(), Key: key, ChangedAt: c.NowFunc(), ChangedBy: c.by()}
+	if caller := identity.From(c.ctx); caller != nil && caller.Email != "" {
+		row.ChangedByEmail = &caller.Email
+	}
+	var err error
+	restoring, _ := c.ctx.Value(restoringKey{}).(*restoring)
+	if restoring != nil {
+		row.RestoredFrom, restoring.made = &restoring.from, &row
+	}
+	if row.OldValue, err = encode(before); err != nil {
+		return err
+	}
+	if row.NewValue, err = encode(after); err != nil {
+		return err
+	}
+	if err := c.Create(&row).Error; err != nil {
+		return err
+	}
+	return c.Exec("DELETE FROM setting_changes WHERE key = ? AND id NOT IN "+
+		"(SELECT id FROM setting_changes WHERE key = ? ORDER BY changed_at DESC, id DESC LIMIT ?)", key, key, keptChanges).Error
+}
+
+// by is the id of the user who makes the change, nil where it is none.
+func (c *Change) by() *string {
+	if caller := identity.From(c.ctx); caller != nil {
+		return &caller.ID
+	}
+	return nil
+}
+
+func encode(v any) (*string, error) {
+	if v == nil {
+		return nil, nil
+	}
+	text, err := json.Marshal(v)
+	s := string(text)
+	return &s, err
+}
+
+// record stores the secrets that differ, and writes the history where anything does.
+func (t *Typed[T]) record(c *Change, before, after T) (altered bool, err error) {
+	for _, f := range t.fields {
+		if old, now := *f.of(&before), *f.of(&after); old != now {
+			altered = true
+			if err := keep(c.DB, t.Key, f.path, now); err != nil {
+				return false, err
+			}
+		}
+	}
+	shownBefore, shownAfter, err := t.shown(before), t.shown(after), error(nil)
+	if !altered && reflect.DeepEqual(shownBefore, shownAfter) {
+		return false, nil
+	}
+	if err = c.Record(t.Key, shownBefore, shownAfter); err != nil {
+		return false, err
+	}
+	return true, nil
+}
+
+// shown is the document with [secrets.Hidden] where it has a secret.
+func (t *Typed[T]) shown(v T) map[string]any {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // a setting that is no JSON
+	}
+	var object map[string]any
+	if err := json.Unmarshal(text, &object); err != nil {
+		panic(err)
+	}
+	for _, f := range t.fields {
+		if !f.of(&v).IsSet() {
+			continue
+		}
+		at, names := object, strings.Split(f.path, ".")
+		for _, name := range names[:len(names)-1] {
+			at = at[name].(map[string]any)
+		}
+		at[names[len(names)-1]] = secrets.Hidden
+	}
+	return object
+}
+
+// restorer makes a value of the past that of the key again. Nil: there was none.
+type restorer func(ctx context.Context, key string, value []byte) error
+
+// Restorer says who brings back values that were recorded under keys beginning with prefix, which ends with a dot.
+func (s *Store) Restorer(prefix string, restore func(ctx context.Context, key string, value []byte) error) {
+	s.restorers[prefix] = restore
+}
+
+func (t *Typed[T]) restore(ctx context.Context, _ string, value []byte) error {
+	past := t.fallback
+	if value != nil {
+		if err := json.Unmarshal(value, &past); err != nil {
+			return err
+		}
+	}
+	_, err := t.Change(ctx, web.IfMatch{}, func(_ *Change, v *T) error {
+		for _, f := range t.fields {
+			*f.of(&past) = *f.of(v)
+		}
+		if t.OnRestore != nil {
+			if err := t.OnRestore(*v, &past); err != nil {
+				return err
+			}
+		}
+		*v = past
+		return nil
+	})
+	return err
+}
+
+// restoring goes with the context of a change that brings back a value.
+type restoring struct {
+	from string         // id of the change it was recorded with
+	made *SettingChange // by which it is brought back
+}
+
+type restoringKey struct{}
+
+// restoreChange brings back the value from before a change, or the one from after it, and returns the change that this
+// is, or the one named where there was nothing to change. It fails with errs.NotFound where there is no such change, and
+// with errs.BadRequest where the value cannot be had any more.
+func (s *Store) restoreChange(ctx context.Context, id string, after bool) (*SettingChange, error) {
+	var row SettingChange
+	err := s.db.WithContext(ctx).Where("id = ?", id).Take(&row).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return nil, errs.New(errs.NotFound, "Change not found")
+	}
+	if err != nil {
+		return nil, err
+	}
+	restore := s.restorerOf(row.Key)
+	if restore == nil {
+		return nil, errs.New(errs.BadRequest, "This setting does not exist any more")
+	}
+	text := row.OldValue
+	if after {
+		text = row.NewValue
+	}
+	var value []byte
+	if text != nil {
+		value = []byte(*text)
+	}
+	r := &restoring{from: row.ID, made: &row}
+	err = restore(context.WithValue(ctx, restoringKey{}, r), row.Key, value)
+	return r.made, err
+}
+
+func (s *Store) restorerOf(key string) restorer {
+	if r := s.restorers[key]; r != nil {
+		return r
+	}
+	for _, prefix := range slices.Backward(slices.Sorted(maps.Keys(s.restorers))) {
+		if strings.HasSuffix(prefix, ".") && strings.HasPrefix(key, prefix) {
+			return s.restorers[prefix]
+		}
+	}
+	return nil
+}
