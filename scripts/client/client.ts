@@ -98,6 +98,32 @@ const walks: Record<Group, (gateway: Gateway) => Promise<void>> = {
     expect(group.data?.member_count, undefined);
   },
 
+  async public({ api }) {
+    const appearance = present((await api.GET("/api/public/appearance")).data);
+    const mode: "light" | "dark" | "system" = appearance.default_mode;
+    expect(mode, "system");
+    expect(appearance.theme.colors.dark.on_surface.startsWith("#"), true);
+  },
+
+  async settings({ api }) {
+    const { data, response } = await api.GET("/api/settings/themes");
+    const themes = present(data);
+    expect(themes.filter((theme) => theme.is_builtin && theme.is_active).length, 1);
+    const tag = present(response.headers.get("ETag") ?? undefined);
+    const same = await api.GET("/api/settings/themes", { headers: { "If-None-Match": tag } });
+    expect(same.response.status, 304);
+    expect(present((await api.GET("/api/settings/appearance")).data).theme.id, themes[0]?.id);
+
+    const ai = await api.PATCH("/api/settings/ai", { body: { provider: "openai", providers: { openai: { api_key: null } } } });
+    expect(ai.response.status, 404); // for admins only
+    const mask: string | null | undefined = ai.data?.providers.openai.api_key;
+    expect(mask, undefined);
+    const limits = await api.PATCH("/api/settings/documents/limits", { body: { max_pdf_mb: 30 }, params: { header: { "If-Match": tag } } });
+    expect(limits.data?.max_pdf_mb, undefined);
+    const prompts = await api.GET("/api/settings/system-prompts");
+    expect(prompts.data?.map((prompt) => prompt.service_id).join(), undefined);
+  },
+
   async documents({ api }) {
     const { response } = await api.GET("/api/documents", { parseAs: "stream" });
     expect(response.status, 200);
