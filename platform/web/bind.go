@@ -118,6 +118,9 @@ func (p *plan) bind(w http.ResponseWriter, r *http.Request, in reflect.Value) er
 		}
 		return errs.InvalidInput(errs.Issue{Type: "missing", Loc: []any{"body"}, Msg: "Field required"})
 	}
+	if loc := p.body.findNUL(tree); loc != nil {
+		return errs.InvalidInput(errs.ValueError("NUL characters are not allowed", nil, append([]any{"body"}, loc...)...))
+	}
 	return p.body.fill(tree, raw, target)
 }
 

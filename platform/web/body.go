@@ -74,7 +74,7 @@ var keepNumbers = json.WithUnmarshalers(json.UnmarshalFromFunc(func(dec *jsontex
 type absent struct{}
 
 // parseJSON returns the body as map[string]any, []any, string, number, bool or nil. It is strict: RFC 8259 in UTF-8,
-// no duplicate keys, one document, no NUL in any string.
+// no duplicate keys, one document.
 func parseJSON(contentType string, body []byte) (any, error) {
 	if len(body) == 0 {
 		return absent{}, nil
@@ -85,9 +85,6 @@ func parseJSON(contentType string, body []byte) (any, error) {
 	var tree any
 	if err := json.Unmarshal(body, &tree, keepNumbers); err != nil {
 		return nil, errs.InvalidInput(jsonIssue(body, err))
-	}
-	if loc := findNUL(tree); loc != nil {
-		return nil, errs.InvalidInput(errs.ValueError("NUL characters are not allowed", nil, append([]any{"body"}, loc...)...))
 	}
 	return tree, nil
 }
@@ -116,30 +113,44 @@ func jsonIssue(body []byte, err error) errs.Issue {
 	return errs.Issue{Type: "json_invalid", Loc: []any{"body", pos}, Msg: "JSON decode error", Input: struct{}{}, Ctx: map[string]any{"error": msg}}
 }
 
-// findNUL returns where in the tree a string holds NUL, nil when none does.
-func findNUL(v any) []any {
-	switch v := v.(type) {
+// findNUL returns where in the tree a string holds NUL, nil when none does. Where the body may hold secrets the place ends
+// at the first name that the schema does not know: such a name may be one itself.
+func (v *validator) findNUL(tree any) []any {
+	switch tree := tree.(type) {
 	case string:
-		if strings.IndexByte(v, 0) >= 0 {
+		if strings.IndexByte(tree, 0) >= 0 {
 			return []any{}
 		}
 	case []any:
-		for i, item := range v {
-			if loc := findNUL(item); loc != nil {
+		for i, item := range tree {
+			if loc := v.items.orSame(v).findNUL(item); loc != nil {
 				return append([]any{i}, loc...)
 			}
 		}
 	case map[string]any:
-		for k, item := range v {
-			if strings.IndexByte(k, 0) >= 0 {
+		for name, item := range tree {
+			if strings.IndexByte(name, 0) >= 0 {
 				return []any{}
 			}
-			if loc := findNUL(item); loc != nil {
-				return append([]any{k}, loc...)
+			known := v.field(name)
+			loc := known.orSame(v).findNUL(item)
+			switch {
+			case loc != nil && known == nil && v.secret:
+				return []any{}
+			case loc != nil:
+				return append([]any{name}, loc...)
 			}
 		}
 	}
 	return nil
+}
+
+// orSame is v, or what surrounds it where the schema says nothing.
+func (v *validator) orSame(outer *validator) *validator {
+	if v == nil {
+		return outer
+	}
+	return v
 }
 
 // wireJSON are the options under which every body is read and written: case-sensitive names, booleans as Pydantic
