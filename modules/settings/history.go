@@ -1,14 +1,15 @@
 package settings
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"maps"
-	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 	"gorm.io/gorm"
 
@@ -23,6 +24,7 @@ type Change struct {
 	*gorm.DB
 	ctx     context.Context
 	touched bool
+	altered []alteration
 }
 
 // Touch counts the version up although the document stays: something else that is kept under this setting's version is
@@ -35,6 +37,10 @@ const keptChanges = 200
 // Record writes into the history that the value of a key is another now, and counts the version up. The values are
 // written as JSON and must not hold secrets; nil: there is no value.
 func (c *Change) Record(key string, before, after any) error {
+	return c.record(key, before, after, nil)
+}
+
+func (c *Change) record(key string, before, after any, sealed []string) error {
 	c.Touch()
 	row := SettingChange{ID: uuid.NewString(), Key: key, ChangedAt: c.NowFunc(), ChangedBy: c.by()}
 	if caller := identity.From(c.ctx); caller != nil && caller.Email != "" {
@@ -42,7 +48,7 @@ func (c *Change) Record(key string, before, after any) error {
 	}
 	var err error
 	restoring, _ := c.ctx.Value(restoringKey{}).(*restoring)
-	if restoring != nil {
+	if restoring != nil && restoring.made.Key == key { // not what else changes with it
 		row.RestoredFrom, restoring.made = &restoring.from, &row
 	}
 	if row.OldValue, err = encode(before); err != nil {
@@ -54,6 +60,9 @@ func (c *Change) Record(key string, before, after any) error {
 	if err := c.Create(&row).Error; err != nil {
 		return err
 	}
+	fields := append(differing(row.OldValue, row.NewValue), sealed...)
+	slices.Sort(fields)
+	c.altered = append(c.altered, alteration{key, slices.Compact(fields)})
 	return c.Exec("DELETE FROM setting_changes WHERE key = ? AND id NOT IN "+
 		"(SELECT id FROM setting_changes WHERE key = ? ORDER BY changed_at DESC, id DESC LIMIT ?)", key, key, keptChanges).Error
 }
@@ -77,45 +86,34 @@ func encode(v any) (*string, error) {
 
 // record stores the secrets that differ, and writes the history where anything does.
 func (t *Typed[T]) record(c *Change, before, after T) (altered bool, err error) {
+	var sealed []string
 	for _, f := range t.fields {
 		if old, now := *f.of(&before), *f.of(&after); old != now {
-			altered = true
+			sealed = append(sealed, f.path)
 			if err := keep(c.DB, t.Key, f.path, now); err != nil {
 				return false, err
 			}
 		}
 	}
-	shownBefore, shownAfter, err := t.shown(before), t.shown(after), error(nil)
-	if !altered && reflect.DeepEqual(shownBefore, shownAfter) {
-		return false, nil
-	}
-	if err = c.Record(t.Key, shownBefore, shownAfter); err != nil {
+	shownBefore, err := shown(before)
+	if err != nil {
 		return false, err
 	}
-	return true, nil
+	shownAfter, err := shown(after)
+	if err != nil || sealed == nil && bytes.Equal(shownBefore, shownAfter) {
+		return false, err
+	}
+	return true, c.record(t.Key, shownBefore, shownAfter, sealed)
 }
 
-// shown is the document with [secrets.Hidden] where it has a secret.
-func (t *Typed[T]) shown(v T) map[string]any {
-	text, err := json.Marshal(v)
-	if err != nil {
-		panic(err) // a setting that is no JSON
-	}
-	var object map[string]any
-	if err := json.Unmarshal(text, &object); err != nil {
-		panic(err)
-	}
-	for _, f := range t.fields {
-		if !f.of(&v).IsSet() {
-			continue
+// shown is a value as JSON, with [secrets.Hidden] where it has a secret.
+func shown(v any) (jsontext.Value, error) {
+	return json.Marshal(v, json.Deterministic(true), json.WithMarshalers(json.MarshalToFunc(func(enc *jsontext.Encoder, s Secret) error {
+		if !s.IsSet() {
+			return enc.WriteToken(jsontext.Null)
 		}
-		at, names := object, strings.Split(f.path, ".")
-		for _, name := range names[:len(names)-1] {
-			at = at[name].(map[string]any)
-		}
-		at[names[len(names)-1]] = secrets.Hidden
-	}
-	return object
+		return enc.WriteToken(jsontext.String(secrets.Hidden))
+	})))
 }
 
 // restorer makes a value of the past that of the key again. Nil: there was none.
@@ -127,18 +125,19 @@ func (s *Store) Restorer(prefix string, restore func(ctx context.Context, key st
 }
 
 func (t *Typed[T]) restore(ctx context.Context, _ string, value []byte) error {
-	past := t.fallback
-	if value != nil {
-		if err := json.Unmarshal(value, &past); err != nil {
-			return err
-		}
+	var past T
+	if value == nil {
+		value = []byte("{}")
 	}
-	_, err := t.Change(ctx, web.IfMatch{}, func(_ *Change, v *T) error {
+	if err := t.parse(value, &past); err != nil {
+		return errs.Wrap(errs.BadRequest, "The value does not fit this setting any more", err)
+	}
+	_, err := t.Change(ctx, web.IfMatch{}, func(c *Change, v *T) error {
 		for _, f := range t.fields {
 			*f.of(&past) = *f.of(v)
 		}
 		if t.OnRestore != nil {
-			if err := t.OnRestore(*v, &past); err != nil {
+			if err := t.OnRestore(c, *v, &past); err != nil {
 				return err
 			}
 		}
@@ -189,7 +188,7 @@ func (s *Store) restorerOf(key string) restorer {
 	if r := s.restorers[key]; r != nil {
 		return r
 	}
-	for _, prefix := range slices.Backward(slices.Sorted(maps.Keys(s.restorers))) {
+	for _, prefix := range slices.Backward(slices.Sorted(maps.Keys(s.restorers))) { // the longest first
 		if strings.HasSuffix(prefix, ".") && strings.HasPrefix(key, prefix) {
 			return s.restorers[prefix]
 		}

@@ -3,10 +3,10 @@ package settings
 import (
 	"context"
 	"time"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"portico.internal/platform/database"
 	"portico.internal/platform/web"
 )
 
@@ -52,7 +52,9 @@ type changesOut struct {
 func (s *Store) listChanges(ctx context.Context, in *changesIn) (*changesOut, error) {
 	query := s.db.WithContext(ctx).Model(&SettingChange{})
 	if in.Key != "" {
-		query = query.Where("key = ? OR key LIKE ? ESCAPE '\\'", in.Key, database.EscapeLike(in.Key)+".%")
+		below := in.Key + "."
+		// Not LIKE, which on SQLite knows no difference between cases.
+		query = query.Where("key = ? OR substr(key, 1, ?) = ?", in.Key, utf8.RuneCountInString(below), below)
 	}
 	out := &changesOut{}
 	if err := query.Count(&out.Total).Error; err != nil {

@@ -2,6 +2,7 @@ package settings
 
 import (
 	"fmt"
+	"log/slog"
 	"reflect"
 	"strings"
 
@@ -20,6 +21,12 @@ type Secret struct {
 
 // IsSet tells whether there is one.
 func (s Secret) IsSet() bool { return !s.sealed.IsZero() }
+
+// Format implements [fmt.Formatter]: nothing is shown.
+func (s Secret) Format(f fmt.State, verb rune) { s.sealed.Format(f, verb) }
+
+// LogValue implements [slog.LogValuer]: nothing is shown.
+func (s Secret) LogValue() slog.Value { return s.sealed.LogValue() }
 
 // MarshalJSON keeps the secret out of the document.
 func (Secret) MarshalJSON() ([]byte, error) { return []byte("null"), nil }
@@ -84,13 +91,16 @@ func secretFields[T any]() []secretField {
 			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 			at := append(index[:len(index):len(index)], i)
 			switch {
+			case !f.IsExported() && !f.Anonymous:
 			case f.Type == secretType && !logging.Secret(name):
 				panic(fmt.Sprintf("settings: the secret %s%s has a name under which logs would show it", path, name))
 			case f.Type == secretType:
 				list = append(list, secretField{path + name, at})
+			case f.Type.Kind() == reflect.Struct && f.Anonymous && name == "":
+				walk(f.Type, path, at)
 			case f.Type.Kind() == reflect.Struct:
 				walk(f.Type, path+name+".", at)
-			case holdsSecret(f.Type):
+			case holdsSecret(f.Type, map[reflect.Type]bool{}):
 				panic(fmt.Sprintf("settings: %s%s holds secrets and must be a struct", path, name))
 			}
 		}
@@ -100,13 +110,17 @@ func secretFields[T any]() []secretField {
 }
 
 // holdsSecret finds secrets behind pointers and in lists, where they have no fixed place.
-func holdsSecret(t reflect.Type) bool {
+func holdsSecret(t reflect.Type, seen map[reflect.Type]bool) bool {
+	if seen[t] {
+		return false
+	}
+	seen[t] = true
 	switch t.Kind() {
 	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
-		return holdsSecret(t.Elem())
+		return holdsSecret(t.Elem(), seen)
 	case reflect.Struct:
 		for i := range t.NumField() {
-			if holdsSecret(t.Field(i).Type) {
+			if holdsSecret(t.Field(i).Type, seen) {
 				return true
 			}
 		}

@@ -14,14 +14,19 @@ import (
 var Module = module.New("settings",
 	module.Config[Config]("ai"),
 	module.Migrations(migrations...),
-	module.Provide(newLimits),
+	module.Provide(newAI, newLimits, newPrompts, newThemes),
 	module.Export(
 		newStore,
 		func(l *limits) Limits { return l },
 	),
-	module.Routes((*Store).historyRoutes),
+	module.Routes((*aiSettings).routes),
 	module.Routes((*limits).routes),
+	module.Routes((*prompts).routes),
+	module.Routes((*Store).historyRoutes),
+	module.Routes((*themes).routes),
+	module.Internal((*aiSettings).internalRoutes),
 	module.Internal((*limits).internalRoutes),
+	module.Internal((*prompts).internalRoutes),
 	module.Command(secretsCommand),
 )
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"regexp"
 	"time"
 
@@ -25,6 +26,7 @@ type Store struct {
 	db   *gorm.DB
 	keys *secrets.Keyring
 	feed *changes.Feed
+	log  *slog.Logger
 	rows *recent.Cache[document]
 
 	restorers map[string]restorer // by key, or by the prefix of keys where it ends with a dot
@@ -36,8 +38,8 @@ const topic = "settings"
 // cached is how many settings are kept in memory.
 const cached = 1000
 
-func newStore(db *gorm.DB, keys *secrets.Keyring, feed *changes.Feed) *Store {
-	s := &Store{db: db, keys: keys, feed: feed, restorers: map[string]restorer{}}
+func newStore(db *gorm.DB, keys *secrets.Keyring, feed *changes.Feed, log *slog.Logger) *Store {
+	s := &Store{db: db, keys: keys, feed: feed, log: log, restorers: map[string]restorer{}}
 	s.rows = recent.New(cached, func(ctx context.Context, key string) (document, error) { return read(s.db.WithContext(ctx), key) })
 	feed.Subscribe(topic, func(key string) {
 		if key == "" {
@@ -77,30 +79,37 @@ func read(db *gorm.DB, key string) (document, error) {
 	return d, err
 }
 
-// Typed is one setting, kept as the JSON of a T. What is not in the stored document has the value it has in the
-// fallback; what a newer version of the program has put there is kept.
+// Typed is one setting, kept as the JSON object of a T. A member that is not in the stored document has the value it has
+// in the fallback; one that T does not know, put there by a newer version of the program, is kept, unless it is within a
+// list. An entry of a map that is to be taken out must not be in the fallback.
 type Typed[T any] struct {
 	Key string
 
 	store    *Store
-	fallback T
+	fallback jsontext.Value // as text, so that no two values share a map or a slice of it
 	fields   []secretField
 
 	// OnRestore adapts and checks a value of the past before it takes the place of the present one. Secrets are those
 	// of the present value. Nil: as it was.
-	OnRestore func(present T, past *T) error
+	OnRestore func(c *Change, present T, past *T) error
 }
+
+const maxKey = 200
 
 var keyForm = regexp.MustCompile(`^[a-z0-9_-]+(\.[a-z0-9_-]+)*$`)
 
-// Of declares a setting. The key is lower-case words with dots between, the module's name first. Fields of T with the type
-// [Secret] are encrypted; they must be in T itself or in structs of it, under a name that no log shows the value of.
-// A key that is declared twice, or breaks these rules, is a programming error and panics.
+// Of declares a setting. The key is lower-case words with dots between, the module's name first, at most 200 characters.
+// Fields of T with the type [Secret] are encrypted; they must be in T itself or in structs of it, under a name that no
+// log shows the value of. A key that is declared twice, or breaks these rules, is a programming error and panics.
 func Of[T any](s *Store, key string, fallback T) *Typed[T] {
-	if !keyForm.MatchString(key) || s.restorers[key] != nil {
+	if !keyForm.MatchString(key) || len(key) > maxKey || s.restorers[key] != nil {
 		panic(fmt.Sprintf("settings: the key %q is malformed or declared twice", key))
 	}
-	t := &Typed[T]{Key: key, store: s, fallback: fallback, fields: secretFields[T]()}
+	text, err := json.Marshal(fallback)
+	if err != nil {
+		panic(fmt.Sprintf("settings: the fallback of %s is no JSON: %s", key, err))
+	}
+	t := &Typed[T]{Key: key, store: s, fallback: text, fields: secretFields[T]()}
 	s.restorers[key] = t.restore
 	return t
 }
@@ -131,11 +140,11 @@ func (t *Typed[T]) Read(ctx context.Context) (Value[T], error) {
 }
 
 func (t *Typed[T]) decode(d document) (Value[T], error) {
-	v := Value[T]{Is: t.fallback, Version: d.Version}
+	v := Value[T]{Version: d.Version}
 	if d.Version > 0 {
 		v.UpdatedAt = &d.UpdatedAt
 	}
-	if err := json.Unmarshal([]byte(d.Value), &v.Is); err != nil {
+	if err := t.parse([]byte(d.Value), &v.Is); err != nil {
 		return v, fmt.Errorf("stored setting %s: %w", t.Key, err)
 	}
 	for _, f := range t.fields {
@@ -144,10 +153,16 @@ func (t *Typed[T]) decode(d document) (Value[T], error) {
 	return v, nil
 }
 
+// parse reads a document over the fallback.
+func (t *Typed[T]) parse(text []byte, v *T) error {
+	return errors.Join(json.Unmarshal(t.fallback, v), json.Unmarshal(text, v))
+}
+
 // Change lets change alter the setting in one transaction, in which no other change of it is under way, and returns what
 // has come out. Where it fails, or alters nothing and records nothing, nothing is stored. It fails with
 // errs.PreconditionFailed where the version is not one that match wants.
 func (t *Typed[T]) Change(ctx context.Context, match web.IfMatch, change func(c *Change, v *T) error) (out Value[T], err error) {
+	var c *Change
 	err = t.store.feed.Write(ctx, topic, t.Key, func(tx *gorm.DB) error {
 		d, err := hold(tx, t.Key)
 		if err != nil {
@@ -164,7 +179,7 @@ func (t *Typed[T]) Change(ctx context.Context, match web.IfMatch, change func(c 
 		if err != nil {
 			return err
 		}
-		c := &Change{DB: tx, ctx: ctx}
+		c = &Change{DB: tx, ctx: ctx}
 		if err := change(c, &out.Is); err != nil {
 			return err
 		}
@@ -172,14 +187,17 @@ func (t *Typed[T]) Change(ctx context.Context, match web.IfMatch, change func(c 
 		if err != nil || !altered && !c.touched {
 			return err
 		}
-		value, err := overlay(d.Value, out.Is)
+		value, err := overlay(d.Value, before.Is, out.Is)
 		if err != nil {
 			return err
 		}
 		now := tx.NowFunc()
 		out.Version, out.UpdatedAt = d.Version+1, &now
-		return store(tx, d.Version, Setting{Key: t.Key, Value: value, Version: out.Version, UpdatedAt: now, UpdatedBy: c.by()})
+		return store(tx, d.Version, Setting{Key: t.Key, Value: string(value), Version: out.Version, UpdatedAt: now, UpdatedBy: c.by()})
 	})
+	if err == nil {
+		t.store.audit(ctx, c.altered)
+	}
 	return out, err
 }
 
@@ -205,28 +223,43 @@ func store(tx *gorm.DB, read int64, row Setting) error {
 	return result.Error
 }
 
-// overlay writes v over the stored document. Members that v does not know stay: a newer replica has put them there.
-func overlay(stored string, v any) (string, error) {
-	text, err := json.Marshal(v)
+// overlay writes a change of what T knows into the stored document. Members that T does not know stay: a newer replica
+// has put them there.
+func overlay(stored string, before, after any) (jsontext.Value, error) {
+	was, err := json.Marshal(before)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	var old, now map[string]any
-	if err := errors.Join(json.Unmarshal([]byte(stored), &old), json.Unmarshal(text, &now)); err != nil {
-		return "", err
+	now, err := json.Marshal(after)
+	if err != nil {
+		return nil, err
 	}
-	merge(old, now)
-	text, err = json.Marshal(old, json.Deterministic(true), jsontext.EscapeForHTML(false))
-	return string(text), err
+	return merge(jsontext.Value(stored), was, now)
 }
 
-func merge(into, from map[string]any) {
-	for name, value := range from {
-		object, ok := value.(map[string]any)
-		if present, both := into[name].(map[string]any); ok && both {
-			merge(present, object)
-			continue
-		}
-		into[name] = value
+// merge works on texts, for a number may have more digits than a float64 holds.
+func merge(stored, before, after jsontext.Value) (jsontext.Value, error) {
+	var object, was, now map[string]jsontext.Value
+	err := errors.Join(json.Unmarshal(stored, &object), json.Unmarshal(before, &was), json.Unmarshal(after, &now))
+	if err != nil {
+		return nil, err
 	}
+	for name := range was {
+		if _, stays := now[name]; !stays {
+			delete(object, name)
+		}
+	}
+	for name, value := range now {
+		if value.Kind() == '{' && object[name].Kind() == '{' {
+			past := was[name]
+			if past.Kind() != '{' {
+				past = jsontext.Value("{}")
+			}
+			if value, err = merge(object[name], past, value); err != nil {
+				return nil, err
+			}
+		}
+		object[name] = value
+	}
+	return json.Marshal(object, json.Deterministic(true))
 }

@@ -112,3 +112,32 @@ func TestErrorsAreNotKept(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 7, v)
 }
+
+func TestInvalidateAllForgetsEveryKeyAndWhatIsOnItsWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var stored atomic.Value
+		stored.Store("before")
+		c := recent.New(10, func(_ context.Context, key string) (string, error) {
+			seen := stored.Load().(string)
+			time.Sleep(100 * time.Millisecond)
+			return key + " " + seen, nil
+		})
+		get := func(key string) string {
+			v, err := c.Get(t.Context(), key)
+			require.NoError(t, err)
+			return v
+		}
+		require.Equal(t, "a before", get("a"))
+		require.Equal(t, "b before", get("b"))
+		early := make(chan string, 1)
+		go func() { early <- get("c") }()
+		time.Sleep(50 * time.Millisecond)
+		stored.Store("after")
+		c.InvalidateAll()
+		for _, key := range []string{"a", "b", "c"} {
+			require.Equal(t, key+" after", get(key))
+		}
+		require.Equal(t, "c before", <-early, "who asked before has its answer")
+		require.Equal(t, "c after", get("c"), "which is not kept")
+	})
+}

@@ -13,7 +13,12 @@ import (
 // that nothing else gets in.
 const prefix = "v1."
 
-var form = regexp.MustCompile(`^v1\.[0-9a-f]{16}\.[A-Za-z0-9+/]+$`)
+// form is that of all sealed texts, and outline what the constraint sees of it. What is between the two is damaged: it
+// must not keep its setting from being read.
+var (
+	form    = regexp.MustCompile(`^v1\.([0-9a-f]{16})\.([A-Za-z0-9+/]+)$`)
+	outline = regexp.MustCompile(`(?is)^v1\..{16}\.`)
+)
 
 // Sealed is an encrypted secret with the id of its key, as it is stored. Only [Keyring.Seal] and a database make one.
 // The zero value is none. Printed, logged or encoded it shows nothing, not even the ciphertext.
@@ -42,7 +47,7 @@ func (s *Sealed) Scan(value any) error {
 	case []byte:
 		text = string(v)
 	}
-	if value != nil && !form.MatchString(text) {
+	if value != nil && !outline.MatchString(text) {
 		return errors.New("a secret in the database is not encrypted")
 	}
 	s.text = text

@@ -89,12 +89,15 @@ func (k *Keyring) Seal(plain, place string) Sealed {
 
 // Open decrypts a secret. It fails with [ErrUnknownKey] or [ErrDamaged].
 func (k *Keyring) Open(s Sealed, place string) (string, error) {
-	id, encoded, _ := strings.Cut(strings.TrimPrefix(s.text, prefix), ".")
-	aead := k.ciphers[id]
+	parts := form.FindStringSubmatch(s.text)
+	if parts == nil {
+		return "", ErrDamaged
+	}
+	aead := k.ciphers[parts[1]]
 	if aead == nil {
 		return "", ErrUnknownKey
 	}
-	raw, err := base64.RawStdEncoding.DecodeString(encoded)
+	raw, err := base64.RawStdEncoding.Strict().DecodeString(parts[2])
 	if err != nil {
 		return "", ErrDamaged
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -40,12 +41,15 @@ func (m IfMatch) Holds(version int64) bool {
 	if !m.Tags.Set {
 		return true
 	}
+	current := strconv.FormatInt(version, 10)
 	return slices.ContainsFunc(tags(m.Tags.Value), func(tag string) bool {
-		text, _, _ := strings.Cut(strings.TrimPrefix(tag, `"`), "-")
-		n, err := strconv.ParseInt(text, 10, 64)
-		return tag == "*" || strings.HasPrefix(tag, `"`) && err == nil && n == version
+		parts := tagForm.FindStringSubmatch(tag)
+		return tag == "*" || parts != nil && parts[1] == current
 	})
 }
+
+// tagForm is that of what [Tag] makes.
+var tagForm = regexp.MustCompile(`^"([0-9]+)-[0-9a-f]{16}"$`)
 
 // tags splits a list of entity tags. Ours hold no commas.
 func tags(list string) []string {
