@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"portico.internal/features/docservice"
+	"portico.internal/platform/feature"
 	"portico.internal/platform/logging"
 	"portico.internal/platform/shutdown"
 	"portico.internal/platform/web"
@@ -24,7 +25,13 @@ let nobody but the gateway reach it.
 
 The environment: DOCSERVICE_LISTEN and DOCSERVICE_DATA_DIR stand for the flags of
 these names; DATABASE_URL names the database, which may be the gateway's
-(postgres://...; SQLite in the data directory when empty).`
+(postgres://...; SQLite in the data directory when empty).
+
+With --gateway (DOCSERVICE_GATEWAY_URL) the limit of uploads and the AI that
+sorts documents into categories are those of the gateway's settings. It names the
+gateway's internal interface, such as http://gateway:8002; the token to show there
+is read from PORTICO_SERVICE_TOKEN, which the gateway has, too. Without it there
+is no AI, and an upload may have 500 MiB.`
 
 func main() { os.Exit(run(os.Args[1:])) }
 
@@ -49,6 +56,10 @@ func command() *cobra.Command {
 		SilenceUsage: true, SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			config.DatabaseURL = os.Getenv("DATABASE_URL") // never a flag: it holds a password
+			config.Gateway.Token = os.Getenv("PORTICO_SERVICE_TOKEN")
+			if err := checkGateway(config.Gateway); err != nil {
+				return err
+			}
 			config.Logger = logging.New(os.Stderr, "", "")
 			return serve(cmd.Context(), listen, grace, config)
 		},
@@ -56,10 +67,22 @@ func command() *cobra.Command {
 	flags := root.Flags()
 	flags.StringVar(&listen, "listen", cmp.Or(os.Getenv("DOCSERVICE_LISTEN"), "127.0.0.1:8001"), "address to listen on")
 	flags.StringVar(&config.DataDir, "data-dir", cmp.Or(os.Getenv("DOCSERVICE_DATA_DIR"), "./data/documents"), "where documents are kept")
+	flags.StringVar(&config.Gateway.URL, "gateway", os.Getenv("DOCSERVICE_GATEWAY_URL"), "URL of the gateway's internal interface")
 	flags.DurationVar(&grace, "shutdown-grace", 30*time.Second, "how long requests in flight may take to end")
 	root.AddCommand(docservice.Feature.Command)
 	root.CompletionOptions.DisableDefaultCmd = true
 	return root
+}
+
+// checkGateway names the setting that is missing beside the other.
+func checkGateway(g feature.Gateway) error {
+	switch {
+	case g.URL == "" && g.Token != "":
+		return errors.New("--gateway (DOCSERVICE_GATEWAY_URL): is missing; PORTICO_SERVICE_TOKEN is of no use without it")
+	case g.URL != "" && g.Token == "":
+		return errors.New("PORTICO_SERVICE_TOKEN: is missing; --gateway (DOCSERVICE_GATEWAY_URL) is of no use without it")
+	}
+	return nil
 }
 
 // serve answers until ctx ends.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime/multipart"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,18 +35,20 @@ const user = "a0000000-0000-4000-8000-000000000001"
 var onePage = string(testkit.PDF(1, ""))
 
 func program(t *testing.T, args ...string) *exec.Cmd {
+	require.NotEmpty(t, args, "without any it would be the tests, which start themselves")
 	self, err := os.Executable()
 	require.NoError(t, err)
 	cmd := exec.CommandContext(t.Context(), self, args...)
-	cmd.Env = append(os.Environ(), "DATABASE_URL=")
+	cmd.Env = append(os.Environ(), "DATABASE_URL=", "DOCSERVICE_GATEWAY_URL=", "PORTICO_SERVICE_TOKEN=")
 	return cmd
 }
 
 var listening = regexp.MustCompile(`address"?[=:]"?(127\.0\.0\.1:\d+)`)
 
-// launch starts the service and returns its address once it listens.
-func launch(t *testing.T, dir string) (*exec.Cmd, string) {
+// launch starts the service, with variables beside those of the test, and returns its address once it listens.
+func launch(t *testing.T, dir string, environment ...string) (*exec.Cmd, string) {
 	cmd := program(t, "--listen=127.0.0.1:0", "--data-dir="+dir)
+	cmd.Env = append(cmd.Env, environment...)
 	stderr, err := cmd.StderrPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
@@ -74,15 +77,19 @@ func send(t *testing.T, method, url, kind string, body io.Reader) (int, []byte) 
 	return res.StatusCode, answer
 }
 
-func upload(t *testing.T, address string) (id string) {
+func post(t *testing.T, address, content string) (int, []byte) {
 	var body bytes.Buffer
 	w := multipart.NewWriter(&body)
 	file, err := w.CreateFormFile("file", "a.pdf")
 	require.NoError(t, err)
-	_, err = io.WriteString(file, onePage)
+	_, err = io.WriteString(file, content)
 	require.NoError(t, err)
 	require.NoError(t, w.Close())
-	status, answer := send(t, "POST", address+"/documents", w.FormDataContentType(), &body)
+	return send(t, "POST", address+"/documents", w.FormDataContentType(), &body)
+}
+
+func upload(t *testing.T, address string) (id string) {
+	status, answer := post(t, address, onePage)
 	require.Equal(t, 202, status, string(answer))
 	var d struct{ ID string }
 	require.NoError(t, json.Unmarshal(answer, &d))
@@ -126,8 +133,8 @@ func TestStopped(t *testing.T) {
 	go func() {
 		file, _ := form.CreateFormFile("file", "a.pdf")
 		_, _ = io.WriteString(file, onePage+strings.Repeat(" ", 1<<20))
-		for { // until it has been told to stop, and does not take new ones any more
-			_ = cmd.Process.Signal(syscall.SIGTERM)
+		_ = cmd.Process.Signal(syscall.SIGTERM) // once: a second one would end it at once
+		for {                                   // until it does not take new ones any more
 			res, err := http.Get(address + "/health")
 			if err != nil {
 				break
@@ -144,27 +151,51 @@ func TestStopped(t *testing.T) {
 
 func TestRefusesToStart(t *testing.T) {
 	_, address := launch(t, t.TempDir())
-	for name, args := range map[string][]string{
-		"--listen":        {"--listen=" + strings.TrimPrefix(address, "http://"), "--data-dir=" + t.TempDir()},
-		"data_dir":        {"--listen=127.0.0.1:0", "--data-dir=/dev/null/x"},
-		"unknown flag":    {"--nonsense"},
-		"unknown command": {"nonsense"},
+	const token = "PORTICO_SERVICE_TOKEN=hunter2hunter2hunter2"
+	for name, test := range map[string]struct{ args, environment []string }{
+		"--listen":                          {args: []string{"--listen=" + strings.TrimPrefix(address, "http://"), "--data-dir=" + t.TempDir()}},
+		"data_dir":                          {args: []string{"--listen=127.0.0.1:0", "--data-dir=/dev/null/x"}},
+		"unknown flag":                      {args: []string{"--nonsense"}},
+		"unknown command":                   {args: []string{"nonsense"}},
+		"PORTICO_SERVICE_TOKEN: is missing": {args: []string{"--gateway=http://127.0.0.1:8002"}},
+		"--gateway (DOCSERVICE_GATEWAY_URL): is missing": {environment: []string{token}, args: []string{"--listen=127.0.0.1:0"}},
+		"gateway: the URL must be":                       {environment: []string{token, "DOCSERVICE_GATEWAY_URL=http://u:hunter2@127.0.0.1"}, args: []string{"--listen=127.0.0.1:0", "--data-dir=" + t.TempDir()}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			out, err := program(t, args...).CombinedOutput()
+			cmd := program(t, test.args...)
+			cmd.Env = append(cmd.Env, test.environment...)
+			out, err := cmd.CombinedOutput()
 			var exit *exec.ExitError
 			require.ErrorAs(t, err, &exit)
 			require.Equal(t, 1, exit.ExitCode())
 			require.Contains(t, string(out), name)
+			require.NotContains(t, string(out), "hunter2")
 			require.Equal(t, 1, strings.Count(string(out), "\n"), "one line: %s", out)
 		})
 	}
 }
 
+// The limit of uploads is the gateway's.
+func TestGateway(t *testing.T) {
+	gateway := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/internal/settings/documents/limits" || r.Header.Get("Authorization") != "Bearer of-the-gateway" {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		_, _ = io.WriteString(w, `{"max_pdf_mb":1}`)
+	}))
+	defer gateway.Close()
+	_, address := launch(t, t.TempDir(), "DOCSERVICE_GATEWAY_URL="+gateway.URL+"/", "PORTICO_SERVICE_TOKEN=of-the-gateway")
+	status, answer := post(t, address, onePage+strings.Repeat(" ", 1<<20))
+	require.Equal(t, 202, status, string(answer))
+	status, answer = post(t, address, onePage+strings.Repeat(" ", 1<<20+64<<10))
+	require.Equal(t, 413, status, string(answer))
+}
+
 func TestHelp(t *testing.T) {
 	out, err := program(t, "--help").CombinedOutput()
 	require.NoError(t, err)
-	for _, word := range []string{"--listen", "127.0.0.1:8001", "--data-dir", "DATABASE_URL", "DOCSERVICE_LISTEN"} {
+	for _, word := range []string{"--listen", "127.0.0.1:8001", "--data-dir", "DATABASE_URL", "DOCSERVICE_LISTEN", "--gateway", "DOCSERVICE_GATEWAY_URL", "PORTICO_SERVICE_TOKEN"} {
 		require.Contains(t, string(out), word)
 	}
 	require.NotContains(t, string(out), "inspect")

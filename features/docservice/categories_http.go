@@ -80,6 +80,20 @@ func (s *Service) putAssignments(ctx context.Context, in *putAssignmentsIn) (*ca
 	return s.serveAssignments(ctx, &in.documentIn)
 }
 
+func (s *Service) postClassify(ctx context.Context, in *documentIn) (*Classification, error) {
+	select {
+	case s.asked <- struct{}{}:
+		defer func() { <-s.asked }()
+	default:
+		return nil, errTooMany
+	}
+	ids, err := s.classify(ctx, callerFrom(ctx), in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &Classification{ids}, nil
+}
+
 type assignmentIn struct {
 	documentIn
 	CategoryID string `path:"category_id"`

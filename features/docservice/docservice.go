@@ -1,5 +1,5 @@
-// Package docservice is the reference feature service: documents with their metadata, sharing and categories, behind
-// the gateway's identity headers. Copy it to write a service of your own; it uses platform packages only.
+// Package docservice is the reference feature service: documents with their metadata, sharing and categories, into
+// which an AI may sort them, behind the gateway's identity headers. Copy it to write a service of your own; it uses platform packages only.
 //
 // It knows its caller from the headers x-user-id, x-user-groups and x-user-is-admin and believes them, so nobody but
 // the gateway may reach it: it listens on loopback or on a network that clients are not in.
@@ -20,6 +20,7 @@ import (
 	"gorm.io/gorm"
 
 	"portico.internal/platform/database"
+	"portico.internal/platform/feature"
 	"portico.internal/platform/web"
 )
 
@@ -29,29 +30,41 @@ type Config struct {
 	DatabaseURL    string // empty: SQLite documents.db in DataDir; else as platform/database has it, shared with others if need be
 	CheckSchema    bool   // refuse to start where the schema is behind, in place of bringing it up to date
 	MaxConnections int    // to the database; 5 when zero
-	MaxUploadBytes int64  // of a whole upload request; 500 MiB and 64 KiB for its frame when zero
+	MaxUploadBytes int64  // of a whole upload request, whatever the gateway allows; 500 MiB and 64 KiB for its frame when zero
 
 	// Inspector is a command that runs [InspectStdin] and nothing else, such as this program with an argument of its
 	// own. Every PDF is then read in such a process, which has little memory, little time and no secret. Empty: PDFs
-	// are read in this process, at the mercy of what is in them.
+	// are read in this process, at the mercy of what is in them, and not for their text.
 	Inspector []string
+
+	// Gateway tells how large an upload may be and which AI classifies documents. Zero: MaxUploadBytes is the limit, and
+	// there is no AI.
+	Gateway feature.Gateway
 
 	Logger *slog.Logger // slog.Default when nil
 }
 
 const (
 	defaultConnections = 5
-	defaultMaxUpload   = 500<<20 + 64<<10
+	uploadFrame        = 64 << 10 // bytes that an upload may have beside the file
+	defaultMaxUpload   = 500<<20 + uploadFrame
+
+	// askedAtOnce is how many documents people may have classified at once.
+	askedAtOnce = 8
 )
 
 // Service keeps documents. It works until Close.
 type Service struct {
-	db        *gorm.DB
-	files     *fileStore
-	log       *slog.Logger
-	maxUpload int64
-	site      *web.Site
-	worker    *worker
+	db         *gorm.DB
+	files      *fileStore
+	log        *slog.Logger
+	maxUpload  int64
+	site       *web.Site
+	gateway    *gateway
+	ai         aiClient
+	asked      chan struct{}
+	worker     *worker
+	classifier *classifier
 }
 
 // New opens the service: it migrates the database, settles what a crash has left half done, and goes on reading
@@ -69,11 +82,15 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	if c.DataDir == "" {
 		return nil, errors.New("data_dir: is missing")
 	}
+	gateway, err := newGateway(c.Gateway, c.Logger)
+	if err != nil {
+		return nil, err
+	}
 	files, err := openFiles(c.DataDir)
 	if err != nil {
 		return nil, fmt.Errorf("data_dir: cannot use %s: %w", c.DataDir, err)
 	}
-	s := &Service{files: files, log: c.Logger, maxUpload: c.MaxUploadBytes}
+	s := &Service{files: files, log: c.Logger, maxUpload: c.MaxUploadBytes, gateway: gateway, asked: make(chan struct{}, askedAtOnce)}
 	if err := s.start(ctx, c); err != nil {
 		return nil, errors.Join(err, s.release())
 	}
@@ -104,23 +121,31 @@ func (s *Service) start(ctx context.Context, c Config) error {
 	}); err != nil {
 		return err
 	}
-	s.worker, err = startWorker(ctx, s, newInspector(c.Inspector))
-	return err
+	s.classifier = startClassifier(ctx, s)
+	if s.worker, err = startWorker(ctx, s, newInspector(c.Inspector)); err != nil {
+		return errors.Join(err, s.classifier.stop(ctx))
+	}
+	return nil
 }
 
 // Handler answers the service's requests.
 func (s *Service) Handler() http.Handler { return withGroups(s.site) }
 
 // Close ends the background work and gives database and data directory free. Requests must have ended before; a
-// document that is being read is read again at the next start. When ctx ends first, Close returns its error.
+// document that is being read or classified is so again at the next start. When ctx ends first, Close returns its error.
 func (s *Service) Close(ctx context.Context) error {
 	if err := s.worker.stop(ctx); err != nil {
+		return err
+	}
+	if err := s.classifier.stop(ctx); err != nil {
 		return err
 	}
 	return s.release()
 }
 
 func (s *Service) release() error {
+	s.gateway.close()
+	s.ai.close()
 	var err error
 	if s.db != nil {
 		err = database.Close(s.db)

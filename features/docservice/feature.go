@@ -10,11 +10,14 @@ import (
 	"portico.internal/platform/feature"
 )
 
+// serviceID is the id under which the gateway keeps the system prompt.
+const serviceID = "doc-service"
+
 // Feature is the service inside of a gateway.
 var Feature = feature.Feature{
-	Service: config.Service{ID: "doc-service", Name: "Documents", HealthPath: "/health"},
+	Service: config.Service{ID: serviceID, Name: "Documents", HealthPath: "/health", SystemPrompt: defaultPrompt},
 	Start: func(ctx context.Context, env feature.Env) (feature.Running, error) {
-		c := Config{DataDir: env.DataDir, DatabaseURL: env.DatabaseURL, CheckSchema: !env.Migrate, Logger: env.Logger}
+		c := Config{DataDir: env.DataDir, DatabaseURL: env.DatabaseURL, CheckSchema: !env.Migrate, Gateway: env.Gateway, Logger: env.Logger}
 		if env.Executable != "" {
 			c.Inspector = []string{env.Executable, inspectCommand.Name()}
 		}

@@ -32,6 +32,8 @@ func (s *Service) routes() []web.Route {
 		web.Put("/documents/{id}/categories", web.User, s.putAssignments, web.Summary("Set the categories of a document")),
 		web.Post("/documents/{id}/categories/{category_id}", web.User, s.postAssignment, web.Status(http.StatusCreated), web.Summary("Put a document into a category")),
 		web.Delete("/documents/{id}/categories/{category_id}", web.User, s.dropAssignment, web.Summary("Take a document out of a category")),
+
+		web.Post("/documents/{id}/classify", web.User, s.postClassify, web.Summary("Have the AI put a document into further categories")),
 	}
 }
 

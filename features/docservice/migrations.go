@@ -57,6 +57,14 @@ var steps = []migrate.Step{
 		)`,
 		`CREATE INDEX ix_document_category_assignments_category_id ON document_category_assignments (category_id)`,
 	)},
+	{Revision: "c37a9f1e6d84", Up: migrate.SQL(
+		`ALTER TABLE documents ADD COLUMN unclassified BOOLEAN NOT NULL DEFAULT FALSE`,
+		`CREATE INDEX ix_documents_unclassified ON documents (created_at, id) WHERE unclassified`,
+		`CREATE TABLE document_excerpts (
+			document_id VARCHAR(36) PRIMARY KEY REFERENCES documents (id) ON DELETE CASCADE,
+			content TEXT NOT NULL
+		)`,
+	)},
 }
 
 // bringSchema brings the schema up to date, or with checkOnly fails where it is not.

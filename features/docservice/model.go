@@ -10,20 +10,29 @@ const (
 
 // document is a row of documents.
 type document struct {
-	ID         string `gorm:"primaryKey"`
-	OwnerID    string
-	Title      string
-	TitleGiven bool // by a person: the title inside the PDF does not replace it
-	Filename   string
-	Size       int64
-	SHA256     string `gorm:"column:sha256"`
-	Status     string
-	Pages      *int
-	Error      *string // why it failed, for its owner
-	Attempts   int     // how often reading it has begun
-	CreatedAt  time.Time
-	UpdatedAt  time.Time
+	ID           string `gorm:"primaryKey"`
+	OwnerID      string
+	Title        string
+	TitleGiven   bool // by a person: the title inside the PDF does not replace it
+	Filename     string
+	Size         int64
+	SHA256       string `gorm:"column:sha256"`
+	Status       string
+	Pages        *int
+	Error        *string // why it failed, for its owner
+	Attempts     int     // how often reading it has begun
+	Unclassified bool    // ready, and the classifier has yet to look at it
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
 }
+
+// excerpt is the beginning of what a document says, for the classifier alone.
+type excerpt struct {
+	DocumentID string `gorm:"primaryKey"`
+	Content    string
+}
+
+func (excerpt) TableName() string { return "document_excerpts" }
 
 // share lets the members of a group see a document.
 type share struct {

@@ -15,6 +15,7 @@ import (
 type facts struct {
 	Pages int
 	Title string // as in the file; empty when it names none
+	Text  string // the beginning of it, see [readText]
 }
 
 // unreadable says in words for the owner why a PDF cannot be read. Reading it again gives the same.
@@ -30,7 +31,7 @@ const (
 	isTooHard   unreadable = "The PDF takes too much time or memory to read"
 )
 
-// readPDF reads the facts of a PDF of size bytes. Its error is the context's, one of r that is no fault of the
+// readPDF reads the facts of a PDF of size bytes, but for its text. Its error is the context's, one of r that is no fault of the
 // content, or an [unreadable]. Content made to break readers may still take much memory and ignore the context:
 // see [inspector].
 func readPDF(ctx context.Context, r io.ReadSeeker, size int64) (f facts, err error) {

@@ -142,6 +142,11 @@ func (b *Assignments) Check(c *web.Check) {
 	b.CategoryIDs = unique(b.CategoryIDs)
 }
 
+// Classification is what a document belongs to once the AI has looked at it.
+type Classification struct {
+	CategoryIDs []string `json:"category_ids" doc:"All categories of the document, those it had before among them"`
+}
+
 // required cleans a line of text that must not be blank.
 func required(what string, limit int) func(string) (string, error) {
 	return func(s string) (string, error) {

@@ -45,6 +45,8 @@ var (
 	root   = user{id: "d0000000-0000-4000-8000-000000000004", admin: true}
 )
 
+var discard = slog.New(slog.DiscardHandler)
+
 // fixture is a running service.
 type fixture struct {
 	*Service
@@ -60,11 +62,22 @@ func each(t *testing.T, test func(t *testing.T, f *fixture)) {
 	})
 }
 
+// eachWithAI runs the test with a service on each database that has a gateway and an AI.
+func eachWithAI(t *testing.T, test func(t *testing.T, f *fixture, g *fakeGateway, m *fakeAI)) {
+	testkit.EachDatabase(t, func(t *testing.T, d testkit.Database) {
+		g, m := newFakeGateway(t), newFakeAI(t)
+		g.use(m)
+		test(t, start(t, Config{DatabaseURL: d.URL, Gateway: g.at()}), g, m)
+	})
+}
+
 func start(t *testing.T, c Config) *fixture {
 	if c.DataDir == "" {
 		c.DataDir = t.TempDir()
 	}
-	c.Logger = slog.New(slog.DiscardHandler)
+	if c.Logger == nil {
+		c.Logger = discard
+	}
 	f := &fixture{t: t, config: c}
 	f.open()
 	t.Cleanup(f.close)

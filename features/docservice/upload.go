@@ -3,6 +3,7 @@ package docservice
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -25,11 +26,12 @@ const (
 
 // upload takes a document in as it comes in: nothing but the staged file grows with it.
 func (s *Service) upload(w http.ResponseWriter, r *http.Request) error {
-	if r.ContentLength > s.maxUpload {
+	limit := s.uploadLimit(r.Context())
+	if r.ContentLength > limit {
 		w.Header().Set("Connection", "close")
-		return s.errTooLarge()
+		return errTooLarge(limit)
 	}
-	body := &noting{Reader: http.MaxBytesReader(w, r.Body, s.maxUpload)}
+	body := &noting{Reader: http.MaxBytesReader(w, r.Body, limit)}
 	d, err := s.receive(r, body)
 	if err == nil {
 		err = s.create(r.Context(), d)
@@ -39,7 +41,7 @@ func (s *Service) upload(w http.ResponseWriter, r *http.Request) error {
 		switch {
 		case errors.As(body.failure, &tooLarge):
 			w.Header().Set("Connection", "close")
-			return s.errTooLarge()
+			return errTooLarge(limit)
 		case body.failure != nil:
 			return errs.Wrap(errs.ClientClosed, "", body.failure)
 		}
@@ -48,8 +50,17 @@ func (s *Service) upload(w http.ResponseWriter, r *http.Request) error {
 	return web.WriteJSON(w, http.StatusAccepted, documentOut(&listed{Document: *d}))
 }
 
-func (s *Service) errTooLarge() error {
-	return errs.New(errs.TooLarge, fmt.Sprintf("The upload is larger than %d bytes", s.maxUpload))
+// uploadLimit is how many bytes an upload request may have at this moment.
+func (s *Service) uploadLimit(ctx context.Context) int64 {
+	limits, err := s.gateway.limits.get(ctx)
+	if err != nil || limits == nil || limits.MaxPDFMB < 1 || limits.MaxPDFMB > s.maxUpload>>20 {
+		return s.maxUpload
+	}
+	return min(limits.MaxPDFMB<<20+uploadFrame, s.maxUpload)
+}
+
+func errTooLarge(limit int64) error {
+	return errs.New(errs.TooLarge, fmt.Sprintf("The upload is larger than %d bytes", limit))
 }
 
 // receive reads the whole form and returns the document with its file staged. When it fails nothing is staged.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"time"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -13,25 +12,19 @@ import (
 	"portico.internal/platform/database"
 )
 
-const (
-	// maxAttempts is how often reading a document is begun: one that ends this process must not do so for ever.
-	maxAttempts = 3
-	retryPause  = time.Second
-)
+// maxAttempts is how often reading a document is begun: one that ends this process must not do so for ever.
+const maxAttempts = 3
 
 const (
 	isLost     unreadable = "The file of the document is missing"
 	isHopeless unreadable = "The PDF could not be read"
 )
 
-// worker reads documents in the background, one after the other, oldest first. What waits for it is in the database,
-// so nothing is lost when the process ends.
+// worker reads documents in the background, one after the other, oldest first.
 type worker struct {
 	*Service
+	*loop
 	inspector *inspector
-	wake      chan struct{}
-	cancel    context.CancelFunc
-	done      chan struct{}
 }
 
 func startWorker(ctx context.Context, s *Service, i *inspector) (*worker, error) {
@@ -42,52 +35,18 @@ func startWorker(ctx context.Context, s *Service, i *inspector) (*worker, error)
 			return nil, err
 		}
 	}
-	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	w := &worker{Service: s, inspector: i, wake: make(chan struct{}, 1), cancel: cancel, done: make(chan struct{})}
-	go w.run(running)
+	w := &worker{Service: s, inspector: i}
+	w.loop = startLoop(ctx, s.log, "reading documents is interrupted", w.next)
 	return w, nil
 }
 
-// notify tells that a document waits.
-func (w *worker) notify() {
-	select {
-	case w.wake <- struct{}{}:
-	default:
+// next reads the document that has waited longest.
+func (w *worker) next(ctx context.Context) (more bool, err error) {
+	d, err := w.claim(ctx)
+	if err != nil || d == nil {
+		return false, err
 	}
-}
-
-func (w *worker) stop(ctx context.Context) error {
-	w.cancel()
-	select {
-	case <-w.done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (w *worker) run(ctx context.Context) {
-	defer close(w.done)
-	for {
-		d, err := w.claim(ctx)
-		var pause <-chan time.Time
-		switch {
-		case err == nil && d != nil:
-			if err = w.read(ctx, d); err == nil {
-				continue
-			}
-			fallthrough
-		case err != nil && ctx.Err() == nil:
-			w.log.WarnContext(ctx, "reading documents is interrupted", "error", err)
-			pause = time.After(retryPause)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-pause:
-		case <-w.wake:
-		}
-	}
+	return true, w.read(ctx, d)
 }
 
 // claim returns the document that has waited longest, nil when none waits, and counts the attempt.
@@ -126,7 +85,11 @@ func (w *worker) read(ctx context.Context, d *document) error {
 	if err != nil {
 		w.log.InfoContext(ctx, "document cannot be read", "document_id", d.ID, "error", err)
 	}
-	return w.finish(ctx, d.ID, found, problem)
+	if err := w.finish(ctx, d.ID, found, problem); err != nil {
+		return err
+	}
+	w.classifier.notify()
+	return nil
 }
 
 func (w *worker) inspect(ctx context.Context, d *document) (facts, error) {
@@ -155,12 +118,16 @@ func (w *worker) finish(ctx context.Context, id string, found facts, problem unr
 		if err != nil {
 			return err
 		}
-		values := map[string]any{"status": statusReady, "pages": found.Pages, "updated_at": tx.NowFunc()}
+		values := map[string]any{"status": statusReady, "pages": found.Pages, "unclassified": w.gateway.exists(), "updated_at": tx.NowFunc()}
 		if title := line(found.Title, maxTitle); title != "" && !d.TitleGiven {
 			values["title"] = title
 		}
 		if problem != "" {
 			values = map[string]any{"status": statusFailed, "error": string(problem), "updated_at": tx.NowFunc()}
+		} else if found.Text != "" {
+			if err := tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(&excerpt{DocumentID: d.ID, Content: found.Text}).Error; err != nil {
+				return err
+			}
 		}
 		return tx.Model(&d).Updates(values).Error
 	})

@@ -265,7 +265,8 @@ func TestListIsOneStatement(t *testing.T) {
 		for range 5 {
 			f.add(ann, "a.pdf", pdfOf(1, ""))
 		}
-		require.NoError(t, f.worker.stop(t.Context())) // it asks things of its own
+		require.NoError(t, f.worker.stop(t.Context())) // they ask things of their own
+		require.NoError(t, f.classifier.stop(t.Context()))
 		var statements int
 		count := func(db *gorm.DB) {
 			if !db.DryRun { // building a subquery is a dry run
