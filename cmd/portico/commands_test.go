@@ -49,7 +49,7 @@ func TestHelp(t *testing.T) {
 	p := in(t, nil)
 	root := p.succeeds(t, "--help")
 	for command, names := range map[string][]string{
-		"":                     {"serve", "migrate", "keys", "admin", "config", "openapi", "healthcheck", "version", "--config"},
+		"":                     {"serve", "migrate", "keys", "admin", "secrets", "config", "openapi", "healthcheck", "version", "--config"},
 		"serve":                {"--config"},
 		"migrate":              {"up", "status"},
 		"migrate up":           nil,
@@ -59,9 +59,11 @@ func TestHelp(t *testing.T) {
 		"admin":                {"create", "reset-password"},
 		"admin create":         {"--email", "--full-name", "--password-stdin"},
 		"admin reset-password": {"--email", "--password-stdin"},
+		"secrets":              {"rotate"},
+		"secrets rotate":       {"PORTICO_SECRET_KEY"},
 		"config":               {"check"},
 		"config check":         nil,
-		"openapi":              nil,
+		"openapi":              {"--internal"},
 		"healthcheck":          nil,
 		"version":              nil,
 	} {
@@ -86,7 +88,7 @@ func TestNoCommand(t *testing.T) {
 	t.Parallel()
 	p := in(t, nil)
 	for _, command := range []string{
-		"serv", "serve now", "migrate", "migrate upp", "migrate up now", "keys", "keys make", "admin", "config", "config chek", "version 2",
+		"serv", "serve now", "migrate", "migrate upp", "migrate up now", "keys", "keys make", "admin", "secrets", "secrets rotate all", "config", "config chek", "version 2",
 		"--listen=:80", "migrate --dry-run", "admin create", "admin reset-password",
 	} {
 		require.NotEmpty(t, p.fails(t, strings.Fields(command)...))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -119,8 +120,12 @@ func shown(v any) (jsontext.Value, error) {
 // restorer makes a value of the past that of the key again. Nil: there was none.
 type restorer func(ctx context.Context, key string, value []byte) error
 
-// Restorer says who brings back values that were recorded under keys beginning with prefix, which ends with a dot.
+// Restorer says who brings back values that were recorded under keys beginning with prefix, which ends with a dot. Another
+// prefix, or one that has its restorer already, is a programming error and panics.
 func (s *Store) Restorer(prefix string, restore func(ctx context.Context, key string, value []byte) error) {
+	if !strings.HasSuffix(prefix, ".") || s.restorers[prefix] != nil {
+		panic(fmt.Sprintf("settings: the prefix %q is malformed or has its restorer already", prefix))
+	}
 	s.restorers[prefix] = restore
 }
 
