@@ -55,6 +55,7 @@ var owners = map[string][]string{
 	"go.uber.org/":                         {"platform/module", "platform/app", "modules/"},
 	"github.com/spf13/":                    {"platform/module", "platform/app", "platform/feature", "modules/", "features/", "cmd/"},
 	"github.com/pdfcpu/":                   {"features/docservice"},
+	"github.com/ledongthuc/":               {"features/docservice"},
 	"github.com/stretchr/":                 {"platform/testkit"},
 	"testing":                              {"platform/testkit", "modules/gatewaytest"},
 	"portico.internal/platform/testkit":    {"modules/gatewaytest"},
