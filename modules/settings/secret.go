@@ -66,8 +66,10 @@ func (s *Store) Mask(secret Secret) *string {
 	return &mask
 }
 
-// place is the additional data of the encryption: a sealed text that is moved to another row opens no more.
-func place(key, field string) string { return "setting_secrets/" + key + "/" + field }
+var sealedFields = secrets.Column{Table: "setting_secrets", Key: []string{"setting_key", "field"}, Name: "sealed"}
+
+// place is what the secret of a field is sealed for.
+func place(key, field string) string { return sealedFields.Place(key, field) }
 
 // secretField is where a T has a secret. This list is the one that decides what is encrypted, what history leaves out,
 // and, by the rule of [secretFields], what logs redact.

@@ -27,7 +27,7 @@ var Module = module.New("settings",
 	module.Internal((*aiSettings).internalRoutes),
 	module.Internal((*limits).internalRoutes),
 	module.Internal((*prompts).internalRoutes),
-	module.Command(secretsCommand),
+	module.Secrets(sealedFields),
 )
 
 // Config says which addresses AI providers may have.

@@ -7,6 +7,7 @@ import (
 
 	"portico.internal/platform/config"
 	"portico.internal/platform/migrate"
+	"portico.internal/platform/secrets"
 	"portico.internal/platform/web"
 )
 
@@ -52,6 +53,15 @@ func Steps(modules []Module) map[string][]migrate.Step {
 		steps[m.Name] = m.Migrations
 	}
 	return steps
+}
+
+// SecretColumns are the columns in which the modules keep sealed texts.
+func SecretColumns(modules []Module) []secrets.Column {
+	var columns []secrets.Column
+	for _, m := range modules {
+		columns = append(columns, m.Secrets...)
+	}
+	return columns
 }
 
 // Declared are the routes of the modules as data, with nothing built behind them: those of the public door, and those

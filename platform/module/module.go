@@ -11,6 +11,7 @@ import (
 
 	"portico.internal/platform/config"
 	"portico.internal/platform/migrate"
+	"portico.internal/platform/secrets"
 	"portico.internal/platform/web"
 )
 
@@ -18,6 +19,7 @@ import (
 type Module struct {
 	Name       string
 	Migrations []migrate.Step
+	Secrets    []secrets.Column
 
 	config   []func() (config.Section, fx.Option)
 	commands []func(Runner) *cobra.Command
@@ -41,6 +43,11 @@ func New(name string, parts ...Part) Module {
 // tree run after the chain, in the order given here.
 func Migrations(steps ...migrate.Step) Part {
 	return func(m *Module) { m.Migrations = append(m.Migrations, steps...) }
+}
+
+// Secrets names the columns in which the module keeps sealed texts, so that they follow a change of the secret key.
+func Secrets(columns ...secrets.Column) Part {
+	return func(m *Module) { m.Secrets = append(m.Secrets, columns...) }
 }
 
 // Config brings a section of the configuration: T is a struct whose tags say names, defaults and bounds (see
