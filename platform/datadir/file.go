@@ -18,10 +18,13 @@ func read(path string) ([]byte, error) {
 	// Asked before the file is opened: opening a pipe would wait for its other end.
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		if _, err := os.Lstat(path); err == nil {
+		switch link, err := os.Lstat(path); {
+		case err != nil:
+			return nil, fs.ErrNotExist
+		case link.Mode()&fs.ModeSymlink != 0:
 			return nil, fmt.Errorf("data_dir: %s is a link to nothing; mend or remove it", path)
 		}
-		return nil, fs.ErrNotExist
+		return read(path) // another process has just made it
 	}
 	if err != nil {
 		return nil, fmt.Errorf("data_dir: cannot read %s: %w", path, reason(err))
