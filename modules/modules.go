@@ -5,6 +5,7 @@ import (
 	"portico.internal/modules/auth"
 	"portico.internal/modules/docproxy"
 	"portico.internal/modules/groups"
+	"portico.internal/modules/plugins"
 	"portico.internal/modules/profile"
 	"portico.internal/modules/settings"
 	"portico.internal/modules/storage"
@@ -18,6 +19,7 @@ func All() []module.Module {
 		auth.Module,
 		docproxy.Module,
 		groups.Module,
+		plugins.Module,
 		profile.Module,
 		settings.Module,
 		storage.Module,

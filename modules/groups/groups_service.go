@@ -52,7 +52,7 @@ func (s *service) get(ctx context.Context, id string) (*groupOut, error) {
 }
 
 func (s *service) create(ctx context.Context, in groupCreate) (*groupOut, error) {
-	key := nameKey(in.Name)
+	key := NameKey(in.Name)
 	g := &Group{ID: uuid.NewString(), Name: in.Name, NameKey: &key, Description: in.Description}
 	err := database.Write(ctx, s.db, func(tx *gorm.DB) error {
 		if err := checkFree(tx, key, g.ID); err != nil {
@@ -76,7 +76,7 @@ func (s *service) update(ctx context.Context, id string, in groupUpdate) (out *g
 		set := map[string]any{}
 		if in.Name.Set {
 			set["name"] = in.Name.Value
-			if key := nameKey(in.Name.Value); g.NameKey == nil || key != nameKey(g.Name) {
+			if key := NameKey(in.Name.Value); g.NameKey == nil || key != NameKey(g.Name) {
 				set["name_key"] = key
 				if err := checkFree(tx, key, id); err != nil {
 					return err

@@ -56,7 +56,7 @@ func addNameKeys(tx *gorm.DB) error {
 	}
 	taken := map[string]bool{}
 	for _, row := range rows {
-		key := nameKey(row.Name)
+		key := NameKey(row.Name)
 		if taken[key] {
 			key += twin + row.ID
 		}

@@ -6,7 +6,7 @@ import "time"
 type Group struct {
 	ID          string  `gorm:"primaryKey"`
 	Name        string  // unique
-	NameKey     *string // unique, see [nameKey]; null where a program that does not know it has made the group
+	NameKey     *string // unique, see [NameKey]; null where a program that does not know it has made the group
 	Description *string
 	CreatedAt   time.Time
 	UpdatedAt   time.Time

@@ -12,9 +12,9 @@ import (
 	"portico.internal/platform/errs"
 )
 
-// nameKey is the same for names that people take for the same, as "Straße" and "STRASSE": canonical caseless matching
+// NameKey is the same for names that people take for the same, as "Straße" and "STRASSE": canonical caseless matching
 // (Unicode Standard, D145) of what is between the blanks.
-func nameKey(name string) string {
+func NameKey(name string) string {
 	folded := cases.Fold().String(norm.NFD.String(strings.TrimSpace(name)))
 	return norm.NFC.String(strings.Map(foldRune, folded)) // cases.Fold exchanges the two cases of Cherokee
 }

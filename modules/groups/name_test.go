@@ -25,20 +25,20 @@ func TestNameKey(t *testing.T) {
 		{"ﬁn", "FIN"}, {"Ǆ", "ǅ", "ǆ"}, {"\u0345α", "\u0399α"}, {"R&D", "r&d"},
 	} {
 		for _, name := range same {
-			require.Equal(t, nameKey(same[0]), nameKey(name))
+			require.Equal(t, NameKey(same[0]), NameKey(name))
 		}
 	}
 	apart := []string{"Straße", "Strase", "Café", "Cafe", "a  b", "a b", "ab", "ı", "İ", "i", "x", "%", "_"}
 	keys := map[string]bool{}
 	for _, name := range apart {
-		keys[nameKey(name)] = true
+		keys[NameKey(name)] = true
 	}
 	require.Len(t, keys, len(apart))
 }
 
 func TestNameKeyIsOneForAllCasesOfALetter(t *testing.T) {
 	for r := rune(0); r <= unicode.MaxRune; r++ {
-		if other := unicode.SimpleFold(r); other != r && nameKey(string(r)) != nameKey(string(other)) {
+		if other := unicode.SimpleFold(r); other != r && NameKey(string(r)) != NameKey(string(other)) {
 			t.Errorf("%U and %U", r, other)
 		}
 	}
@@ -50,8 +50,8 @@ func TestNameKeyIsStableAndFits(t *testing.T) {
 		if err != nil {
 			return
 		}
-		key := nameKey(name)
-		require.Equal(r, key, nameKey(key))
+		key := NameKey(name)
+		require.Equal(r, key, NameKey(key))
 		require.Equal(r, name, sanitize.Line(name))
 		require.NotContains(r, key, twin)
 		require.LessOrEqual(r, len([]rune(key))+len(twin)+36, 512)

@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"portico.internal/platform/errs"
 	"portico.internal/platform/framing"
 )
@@ -30,7 +32,7 @@ const (
 // Option changes how the clients of a registry behave.
 type Option func(*Client)
 
-// MaxInFlight sets how many calls of one service may be at work at once, 512 unless said otherwise.
+// MaxInFlight sets how many calls of one service may be at work at once, 500 unless said otherwise.
 func MaxInFlight(n int) Option { return func(c *Client) { c.maxInFlight = int64(n) } }
 
 // Client calls one service. It is safe for concurrent use.
@@ -41,10 +43,11 @@ type Client struct {
 	breaker     *breaker
 	maxInFlight int64
 	inFlight    atomic.Int64
+	seconds     prometheus.ObserverVec // by outcome
 }
 
-func newClient(s Service, base *url.URL, options []Option) *Client {
-	c := &Client{service: s, base: base, breaker: newBreaker(s.ID), maxInFlight: 512}
+func newClient(s Service, base *url.URL, seconds prometheus.ObserverVec, options []Option) *Client {
+	c := &Client{service: s, base: base, breaker: newBreaker(s.ID), maxInFlight: 500, seconds: seconds}
 	for _, o := range options {
 		o(c)
 	}
@@ -82,6 +85,10 @@ func (c *Client) Base() *url.URL { return c.base }
 type Call struct {
 	Label    string        // how errors name the service, such as "Document service"
 	Patience time.Duration // how long the service may keep us waiting, for the head of its reply or to take more of the body
+
+	// Apart is for finding out how the service is: the call is made whatever is known of it, and neither counted among
+	// those at work nor held against it.
+	Apart bool
 }
 
 // Do sends r to the service and returns its reply once the head is there; redirects are replies like any other.
@@ -93,14 +100,18 @@ type Call struct {
 // errs.ClientClosed when ctx ended; an errs.Error that reading r.Body returned stays what it is.
 // Errors of the reply's body are of the same kinds.
 func (c *Client) Do(ctx context.Context, r *http.Request, call Call) (*http.Response, error) {
-	if c.inFlight.Add(1) > c.maxInFlight {
-		c.inFlight.Add(-1)
-		return nil, errs.New(errs.Unavailable, call.Label+" is busy").Retry(time.Second)
+	start := time.Now()
+	res, err := c.do(ctx, r, call)
+	if !call.Apart {
+		c.seconds.WithLabelValues(outcome(res, err)).Observe(time.Since(start).Seconds())
 	}
-	report, err := c.breaker.begin()
+	return res, err
+}
+
+func (c *Client) do(ctx context.Context, r *http.Request, call Call) (*http.Response, error) {
+	report, leave, err := c.enter(call)
 	if err != nil {
-		c.inFlight.Add(-1)
-		return nil, errs.Wrap(errs.Unavailable, call.Label+" unavailable", err).Retry(openFor)
+		return nil, err
 	}
 	inner, cancel := context.WithCancel(ctx)
 	w := newWait(call.Patience, cancel)
@@ -127,11 +138,28 @@ func (c *Client) Do(ctx context.Context, r *http.Request, call Call) (*http.Resp
 	}
 	if err != nil {
 		cancel()
-		c.inFlight.Add(-1)
+		leave()
 		return nil, failure(ctx, call.Label, err, late, w.bodyError())
 	}
-	res.Body = &receiving{ReadCloser: res.Body, client: c, cancel: cancel, parent: ctx, label: call.Label}
+	res.Body = &receiving{ReadCloser: res.Body, leave: leave, cancel: cancel, parent: ctx, label: call.Label}
 	return res, nil
+}
+
+// enter takes a place for a call. report must be called once, as the breaker wants it, and then leave.
+func (c *Client) enter(call Call) (report func(error), leave func(), err error) {
+	if call.Apart {
+		return func(error) {}, func() {}, nil
+	}
+	leave = func() { c.inFlight.Add(-1) }
+	if c.inFlight.Add(1) > c.maxInFlight {
+		leave()
+		return nil, nil, errs.New(errs.Unavailable, call.Label+" is busy").Retry(time.Second)
+	}
+	if report, err = c.breaker.begin(); err != nil {
+		leave()
+		return nil, nil, errs.Wrap(errs.Unavailable, call.Label+" unavailable", err).Retry(openFor)
+	}
+	return report, leave, nil
 }
 
 // target puts the path and query below the base, byte for byte.
@@ -167,7 +195,7 @@ func isTimeout(err error) bool {
 // receiving is the body of a reply. Closing it gives the place of the call free.
 type receiving struct {
 	io.ReadCloser
-	client *Client
+	leave  func()
 	cancel context.CancelFunc
 	parent context.Context
 	label  string
@@ -187,7 +215,7 @@ func (b *receiving) Close() error {
 	b.closed.Do(func() {
 		err = b.ReadCloser.Close()
 		b.cancel()
-		b.client.inFlight.Add(-1)
+		b.leave()
 	})
 	return err
 }

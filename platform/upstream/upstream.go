@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"portico.internal/platform/config"
 )
 
@@ -17,11 +19,12 @@ type Service = config.Service
 type Registry struct {
 	services []Service
 	clients  map[string]*Client
+	seconds  *prometheus.HistogramVec
 }
 
 // NewRegistry makes the clients of the services, whose ids must be unique and whose URLs absolute.
 func NewRegistry(services []Service, options ...Option) (*Registry, error) {
-	r := &Registry{services: services, clients: make(map[string]*Client, len(services))}
+	r := &Registry{services: services, clients: make(map[string]*Client, len(services)), seconds: newSeconds()}
 	for _, s := range services {
 		base, err := url.Parse(s.URL)
 		switch {
@@ -33,7 +36,7 @@ func NewRegistry(services []Service, options ...Option) (*Registry, error) {
 			return nil, fmt.Errorf("service %s is there twice", s.ID)
 		}
 		base.Path, base.RawPath = strings.TrimRight(base.Path, "/"), strings.TrimRight(base.RawPath, "/")
-		r.clients[s.ID] = newClient(s, base, options)
+		r.clients[s.ID] = newClient(s, base, r.seconds.MustCurryWith(prometheus.Labels{"service": s.ID}), options)
 	}
 	return r, nil
 }

@@ -1,0 +1,137 @@
+package plugins
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"slices"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"portico.internal/modules/groups"
+	"portico.internal/platform/errs"
+	"portico.internal/platform/identity"
+	"portico.internal/platform/upstream"
+	"portico.internal/platform/web"
+)
+
+type handler struct {
+	catalog *catalog
+	health  *health
+	groups  groups.Directory
+	log     *slog.Logger
+}
+
+func newHandler(c *catalog, h *health, g groups.Directory, log *slog.Logger, services *upstream.Registry, metrics prometheus.Registerer) (*handler, error) {
+	return &handler{c, h, g, log}, metrics.Register(services)
+}
+
+func (h *handler) routes() []web.Route {
+	allowed := web.Allow(h.mayUse)
+	return []web.Route{
+		web.Get("/api/services", web.User, h.services, web.Summary("The feature services and how they are")),
+		web.Get("/api/plugins", web.User, h.list, web.Summary("The plugins that the caller may use")),
+		web.Get("/api/plugins/{id}/manifest", web.User, h.manifest, allowed, web.Summary("What a plugin says about itself")),
+		web.Get("/api/plugins/{id}/settings", web.User, h.settings, allowed, web.Summary("The settings of a plugin, secrets masked")),
+		web.Patch("/api/plugins/{id}/settings", web.User, h.change, allowed, web.Summary("Change settings of a plugin; a mask that is sent back keeps its secret")),
+	}
+}
+
+func (h *handler) services(ctx context.Context, _ *web.None) (*[]serviceOut, error) {
+	list, err := h.health.list(ctx)
+	return &list, err
+}
+
+func (h *handler) list(ctx context.Context, _ *web.None) (*[]pluginOut, error) {
+	in, err := h.groupsOf(ctx)
+	if err == nil {
+		err = h.catalog.ready(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	list := []pluginOut{}
+	for _, p := range h.catalog.plugins {
+		if p.admits(identity.From(ctx), in) {
+			list = append(list, p.out())
+		}
+	}
+	return &list, nil
+}
+
+// mayUse lets in whoever may use the plugin. To all others there is none of that id: the caller is judged first, by the
+// same steps whatever the id.
+func (h *handler) mayUse(r *http.Request) error {
+	ctx := r.Context()
+	in, err := h.groupsOf(ctx)
+	if err == nil {
+		err = h.catalog.ready(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	if p := h.catalog.byID[r.PathValue("id")]; p == nil || !p.admits(identity.From(ctx), in) {
+		return errs.New(errs.NotFound, "")
+	}
+	return nil
+}
+
+// one names a plugin.
+type one struct {
+	ID string `path:"id"`
+}
+
+func (h *handler) manifest(_ context.Context, in *one) (*web.Tagged[manifestOut], error) {
+	m, err := h.catalog.byID[in.ID].usable()
+	if err != nil {
+		return nil, err
+	}
+	return web.Tag(0, m.out)
+}
+
+func (h *handler) settings(ctx context.Context, in *one) (*web.Tagged[map[string]any], error) {
+	s, err := h.settingsOf(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return s.shown(s.read(ctx))
+}
+
+func (h *handler) change(ctx context.Context, in *struct {
+	one
+	web.IfMatch
+	Body mergePatch
+}) (*web.Tagged[map[string]any], error) {
+	s, err := h.settingsOf(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	patch, err := s.patchOf(in.Body)
+	if err != nil {
+		return nil, err
+	}
+	now, sent, err := s.change(ctx, patch, in.IfMatch)
+	if sent {
+		h.log.InfoContext(ctx, "plugin settings changed", "actor", identity.From(ctx).ID, "plugin", in.ID, "keys", keysOf(patch), "address", web.ClientAddr(ctx))
+	}
+	return s.shown(now, err)
+}
+
+// settingsOf is a plugin's settings for the caller.
+func (h *handler) settingsOf(ctx context.Context, id string) (*settings, error) {
+	p := h.catalog.byID[id]
+	m, err := p.usable()
+	if err != nil {
+		return nil, err
+	}
+	in, err := h.groupsOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ids := []string{}
+	for _, g := range in {
+		ids = append(ids, g.ID)
+	}
+	slices.Sort(ids)
+	return &settings{p, m.schema, callerOf(ctx, ids)}, nil
+}
