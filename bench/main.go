@@ -29,7 +29,7 @@ func run() int {
 		}
 	}
 	rounds := flag.Int("rounds", 5, "how often each measurement is repeated; the median is printed")
-	only := flag.String("only", "", "one of requests, streams, memory, events, logins, people, settings; empty: all of them")
+	only := flag.String("only", "", "one of requests, streams, memory, events, logins, parked, people, settings; empty: all of them")
 	gateway := flag.String("gateway", "", "the portico binary to measure; empty: built from ./cmd/portico")
 	flag.Parse()
 
@@ -120,6 +120,7 @@ func (b *bench) all() error {
 		{"memory", func() error { return b.memory(sqlite) }},
 		{"events", func() error { return b.events(sqlite) }},
 		{"logins", func() error { return b.loginStorm(sqlite) }},
+		{"parked", func() error { return b.parked(sqlite) }},
 		{"people", func() error { return b.people(postgres, url) }},
 		{"settings", func() error { return b.settings(postgres, url, upstream.addr) }},
 	} {

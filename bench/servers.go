@@ -41,6 +41,7 @@ func serveUpstream([]string) error {
 			time.Sleep(10 * time.Millisecond)
 		}
 	})
+	mux.HandleFunc("/documents/hang", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	return http.Serve(l, mux)
 }
 

@@ -124,6 +124,20 @@ const walks: Record<Group, (gateway: Gateway) => Promise<void>> = {
     expect(prompts.data?.map((prompt) => prompt.service_id).join(), undefined);
   },
 
+  async services({ api }) {
+    const services = present((await api.GET("/api/services")).data);
+    const status: "healthy" | "degraded" | "unhealthy" | undefined = services[0]?.status;
+    expect(status, "healthy");
+  },
+
+  async plugins({ api }) {
+    const plugins = present((await api.GET("/api/plugins")).data);
+    expect(plugins.map((plugin) => plugin.id).join(), ""); // none is for everybody
+    const id = "doc-service";
+    expect((await api.GET("/api/plugins/{id}/manifest", { params: { path: { id } } })).response.status, 404);
+    expect((await api.GET("/api/plugins/{id}/settings", { params: { path: { id } } })).response.status, 404);
+  },
+
   async documents({ api }) {
     const { response } = await api.GET("/api/documents", { parseAs: "stream" });
     expect(response.status, 200);
