@@ -63,7 +63,7 @@ var owners = map[string][]string{
 	"portico.internal/modules/gatewaytest": {},
 	"portico.internal/platform/app":        {"cmd/", "platform/testkit", "modules/gatewaytest"},
 	"github.com/prometheus/":               {"platform/web", "platform/app", "platform/upstream", "modules/"},
-	"portico.internal/platform/datadir":    {"platform/app", "modules/auth"},
+	"portico.internal/platform/datadir":    {"platform/app", "modules/auth", "features/"},
 	"portico.internal/platform/config":     {"platform/", "modules/", "features/"},
 	"portico.internal/modules/users":       {"modules/"},
 	"golang.org/x/sys/":                    {"modules/users", "features/docservice", "platform/"},
@@ -78,7 +78,7 @@ var owners = map[string][]string{
 	"github.com/mattn/go-isatty":           {"platform/logging"},
 	"portico.internal/platform/upstream":   {"platform/app", "modules/docproxy", "modules/plugins", "modules/settings"},
 	"portico.internal/platform/changes":    {"platform/app", "modules/"},
-	"portico.internal/platform/secrets":    {"platform/", "modules/"},
+	"portico.internal/platform/secrets":    {"platform/", "modules/", "features/"},
 	"portico.internal/platform/ai":         {"modules/settings", "features/"},
 	"portico.internal/platform/egress":     {"platform/ai", "modules/", "features/"},
 }

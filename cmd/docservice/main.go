@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -31,7 +32,13 @@ With --gateway (DOCSERVICE_GATEWAY_URL) the limit of uploads and the AI that
 sorts documents into categories are those of the gateway's settings. It names the
 gateway's internal interface, such as http://gateway:8002; the token to show there
 is read from PORTICO_SERVICE_TOKEN, which the gateway has, too. Without it there
-is no AI, and an upload may have 500 MiB.`
+is no AI, and an upload may have 500 MiB.
+
+As a plugin of the gateway it has settings: which superusers may change and, with
+--required-groups (DOCSERVICE_REQUIRED_GROUPS), the members of groups, by name or
+id, separated by commas. DOCSERVICE_SECRET_KEY encrypts the secrets among them: 32
+bytes in base64 (openssl rand -base64 32), older keys after it, separated by commas;
+made as secret.key in the data directory when empty.`
 
 func main() { os.Exit(run(os.Args[1:])) }
 
@@ -56,6 +63,7 @@ func command() *cobra.Command {
 		SilenceUsage: true, SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			config.DatabaseURL = os.Getenv("DATABASE_URL") // never a flag: it holds a password
+			config.SecretKey = os.Getenv("DOCSERVICE_SECRET_KEY")
 			config.Gateway.Token = os.Getenv("PORTICO_SERVICE_TOKEN")
 			if err := checkGateway(config.Gateway); err != nil {
 				return err
@@ -68,6 +76,7 @@ func command() *cobra.Command {
 	flags.StringVar(&listen, "listen", cmp.Or(os.Getenv("DOCSERVICE_LISTEN"), "127.0.0.1:8001"), "address to listen on")
 	flags.StringVar(&config.DataDir, "data-dir", cmp.Or(os.Getenv("DOCSERVICE_DATA_DIR"), "./data/documents"), "where documents are kept")
 	flags.StringVar(&config.Gateway.URL, "gateway", os.Getenv("DOCSERVICE_GATEWAY_URL"), "URL of the gateway's internal interface")
+	flags.StringSliceVar(&config.RequiredGroups, "required-groups", strings.Split(os.Getenv("DOCSERVICE_REQUIRED_GROUPS"), ","), "whose members may change the settings, beside superusers")
 	flags.DurationVar(&grace, "shutdown-grace", 30*time.Second, "how long requests in flight may take to end")
 	root.AddCommand(docservice.Feature.Command)
 	root.CompletionOptions.DisableDefaultCmd = true

@@ -39,7 +39,7 @@ func program(t *testing.T, args ...string) *exec.Cmd {
 	self, err := os.Executable()
 	require.NoError(t, err)
 	cmd := exec.CommandContext(t.Context(), self, args...)
-	cmd.Env = append(os.Environ(), "DATABASE_URL=", "DOCSERVICE_GATEWAY_URL=", "PORTICO_SERVICE_TOKEN=")
+	cmd.Env = append(os.Environ(), "DATABASE_URL=", "DOCSERVICE_GATEWAY_URL=", "PORTICO_SERVICE_TOKEN=", "DOCSERVICE_REQUIRED_GROUPS=", "DOCSERVICE_SECRET_KEY=")
 	return cmd
 }
 
@@ -159,6 +159,8 @@ func TestRefusesToStart(t *testing.T) {
 		"unknown command":                   {args: []string{"nonsense"}},
 		"PORTICO_SERVICE_TOKEN: is missing": {args: []string{"--gateway=http://127.0.0.1:8002"}},
 		"--gateway (DOCSERVICE_GATEWAY_URL): is missing": {environment: []string{token}, args: []string{"--listen=127.0.0.1:0"}},
+		"secret_key (DOCSERVICE_SECRET_KEY)":             {environment: []string{"DOCSERVICE_SECRET_KEY=hunter2"}, args: []string{"--listen=127.0.0.1:0", "--data-dir=" + t.TempDir()}},
+		"required_groups":                                {args: []string{"--listen=127.0.0.1:0", "--required-groups=" + strings.Repeat("x", 129)}},
 		"gateway: the URL must be":                       {environment: []string{token, "DOCSERVICE_GATEWAY_URL=http://u:hunter2@127.0.0.1"}, args: []string{"--listen=127.0.0.1:0", "--data-dir=" + t.TempDir()}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -192,10 +194,40 @@ func TestGateway(t *testing.T) {
 	require.Equal(t, 413, status, string(answer))
 }
 
+// Who may change its settings is said at its start, and its secrets outlast it.
+func TestPlugin(t *testing.T) {
+	dir := t.TempDir()
+	groups := func(address string) string {
+		status, answer := send(t, "GET", address+"/plugin/manifest", "", nil)
+		require.Equal(t, 200, status)
+		var m struct {
+			Groups json.RawMessage `json:"required_groups"`
+		}
+		require.NoError(t, json.Unmarshal(answer, &m))
+		return string(m.Groups)
+	}
+	cmd, address := launch(t, dir)
+	require.Equal(t, `[]`, groups(address))
+	status, answer := send(t, "PATCH", address+"/plugin/settings", "application/json", strings.NewReader(`{"retention_days":7}`))
+	require.Equal(t, 404, status, string(answer))
+	key, err := os.ReadFile(filepath.Join(dir, "secret.key"))
+	require.NoError(t, err)
+	require.NoError(t, cmd.Process.Kill())
+	_ = cmd.Wait()
+
+	_, address = launch(t, dir, "DOCSERVICE_REQUIRED_GROUPS=Records, Legal")
+	require.Equal(t, `["Records","Legal"]`, groups(address))
+	status, answer = send(t, "PATCH", address+"/plugin/settings", "application/json", strings.NewReader(`{"retention_days":7}`))
+	require.Equal(t, 200, status, string(answer))
+	again, err := os.ReadFile(filepath.Join(dir, "secret.key"))
+	require.NoError(t, err)
+	require.Equal(t, key, again)
+}
+
 func TestHelp(t *testing.T) {
 	out, err := program(t, "--help").CombinedOutput()
 	require.NoError(t, err)
-	for _, word := range []string{"--listen", "127.0.0.1:8001", "--data-dir", "DATABASE_URL", "DOCSERVICE_LISTEN", "--gateway", "DOCSERVICE_GATEWAY_URL", "PORTICO_SERVICE_TOKEN"} {
+	for _, word := range []string{"--listen", "127.0.0.1:8001", "--data-dir", "DATABASE_URL", "DOCSERVICE_LISTEN", "--gateway", "DOCSERVICE_GATEWAY_URL", "PORTICO_SERVICE_TOKEN", "--required-groups", "DOCSERVICE_REQUIRED_GROUPS", "DOCSERVICE_SECRET_KEY"} {
 		require.Contains(t, string(out), word)
 	}
 	require.NotContains(t, string(out), "inspect")

@@ -11,7 +11,9 @@ import (
 )
 
 // canary is the key of the AI. It must be seen nowhere but there.
-const canary = `canary"key<7f3a9c>`
+const canary = `canary"key<` + canaryWord + `>`
+
+const canaryWord = "7f3a9c"
 
 // fakeAI is a server in the form of OpenAI's.
 type fakeAI struct {

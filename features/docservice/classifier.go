@@ -24,7 +24,7 @@ type classifier struct {
 
 func startClassifier(ctx context.Context, s *Service) *classifier {
 	c := &classifier{Service: s, slots: make(chan struct{}, classifySlots)}
-	c.loop = startLoop(ctx, s.log, "classifying documents is interrupted", c.next)
+	c.loop = startLoop(ctx, s.log, "classifying documents is interrupted", 0, c.next)
 	return c
 }
 
@@ -35,10 +35,10 @@ func (c *classifier) next(ctx context.Context) (more bool, err error) {
 	case <-ctx.Done():
 		return false, ctx.Err()
 	}
-	id, err := c.claim(ctx)
-	if err != nil || id == "" {
+	id, wanted, err := c.claim(ctx)
+	if err != nil || id == "" || !wanted {
 		<-c.slots
-		return false, err
+		return err == nil && id != "", err
 	}
 	c.busy.Go(func() {
 		defer func() { <-c.slots }()
@@ -47,21 +47,26 @@ func (c *classifier) next(ctx context.Context) (more bool, err error) {
 	return true, nil
 }
 
-// claim returns the document that has waited longest, which does not wait any more then, and nothing when none waits.
-// It fails while the gateway has not told whether there is an AI. Without a gateway all wait for a start with one.
-func (c *classifier) claim(ctx context.Context) (string, error) {
+// claim returns the document that has waited longest, which does not wait any more then, and nothing when none waits;
+// wanted says that the settings let it be classified unasked. It fails while the gateway has not told whether there is an
+// AI. Without a gateway all wait for a start with one.
+func (c *classifier) claim(ctx context.Context) (id string, wanted bool, err error) {
 	if !c.gateway.exists() {
-		return "", nil
+		return "", false, nil
 	}
 	var ids []string
-	err := c.db.WithContext(ctx).Model(&document{}).Where("unclassified").Order("created_at, id").Limit(1).Pluck("id", &ids).Error
+	err = c.db.WithContext(ctx).Model(&document{}).Where("unclassified").Order("created_at, id").Limit(1).Pluck("id", &ids).Error
 	if err != nil || len(ids) == 0 {
-		return "", err
+		return "", false, err
 	}
-	if _, err := c.gateway.ai.get(ctx); err != nil {
-		return "", err
+	settings, err := c.settings.read(ctx)
+	if err != nil {
+		return "", false, err
 	}
-	return ids[0], c.mark(ctx, ids[0], false)
+	if _, err := c.gateway.ai.get(ctx); err != nil && settings.AutoClassify {
+		return "", false, err
+	}
+	return ids[0], settings.AutoClassify, c.mark(ctx, ids[0], false)
 }
 
 // mark says whether a document waits.

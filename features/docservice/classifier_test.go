@@ -145,3 +145,41 @@ func TestClassifiedOnceTheGatewayAnswers(t *testing.T) {
 	require.Equal(t, 1, strings.Count(log.String(), "setting=ai error="))
 	require.Equal(t, 1, strings.Count(log.String(), "tells its settings again"))
 }
+
+// Switched off, no document is classified unless somebody asks, those that wait among them.
+func TestAutoClassifyOff(t *testing.T) {
+	eachWithAI(t, func(t *testing.T, f *fixture, g *fakeGateway, m *fakeAI) {
+		f.category("Alpha")
+		m.answers(200, `{"categories": [1]}`)
+		release := m.hold()
+		defer release()
+		var all []string
+		for range classifySlots + 2 {
+			all = append(all, f.add(ann, "a.pdf", pdfOf(1, "")).ID)
+		}
+		f.called(m, classifySlots)
+		f.set(`{"auto_classify":false}`).is(200)
+		release()
+		all = append(all, f.add(ann, "b.pdf", pdfOf(1, "")).ID)
+		f.idle()
+		categorised := 0
+		for _, id := range all {
+			categorised += len(f.settled(ann, id).CategoryIDs)
+		}
+		require.Equal(t, classifySlots, categorised, "only those that were under way")
+		last := all[len(all)-1]
+		require.Len(t, ids(f.call(ann, "POST", "/documents/"+last+"/classify", "")), 1, "who asks is served")
+
+		f.set(`{"auto_classify":null}`).is(200)
+		d := f.add(ann, "c.pdf", pdfOf(1, ""))
+		f.inCategories(d.ID, 1)
+		f.idle()
+		require.Empty(t, f.settled(ann, all[len(all)-2]).CategoryIDs, "what was left out is not taken up later")
+
+		g.fail(500) // nobody needs to know of an AI that nobody may ask
+		f.set(`{"auto_classify":false}`).is(200)
+		f.forget()
+		f.add(ann, "d.pdf", pdfOf(1, ""))
+		f.idle()
+	})
+}

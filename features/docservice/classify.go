@@ -40,15 +40,19 @@ var itself = caller{admin: true}
 
 // classify asks the AI which categories a document belongs to, adds them to those that people have given it, and
 // returns all. It fails as [Service.change] does, with BadRequest when the document is not ready or there are no
-// categories, and with Unavailable when the AI is not configured or does not help; nothing has changed then.
+// categories that the AI may use, and with Unavailable when the AI is not configured or does not help; nothing has changed then.
 func (s *Service) classify(ctx context.Context, who caller, id string) ([]string, error) {
+	settings, err := s.settings.read(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var offered []category
 	var question string
-	err := s.change(ctx, who, id, func(tx *gorm.DB, d *document) error {
+	err = s.change(ctx, who, id, func(tx *gorm.DB, d *document) error {
 		if id = d.ID; d.Status != statusReady {
 			return errNotReady
 		}
-		if err := tx.Order("name_key, id").Limit(maxOffered).Find(&offered).Error; err != nil {
+		if err := tx.Scopes(among(settings.AllowedCategories)).Order("name_key, id").Limit(maxOffered).Find(&offered).Error; err != nil {
 			return err
 		}
 		if len(offered) == 0 {
@@ -65,7 +69,7 @@ func (s *Service) classify(ctx context.Context, who caller, id string) ([]string
 	if err != nil {
 		return nil, err
 	}
-	answer, err := s.complete(ctx, question)
+	answer, err := s.complete(ctx, settings, question)
 	if err != nil {
 		return nil, err
 	}
@@ -78,6 +82,20 @@ func (s *Service) classify(ctx context.Context, who caller, id string) ([]string
 		s.log.InfoContext(ctx, "document classified", "document_id", id, "categories", len(ids))
 	}
 	return all, err
+}
+
+// among keeps the categories that are named by id or name; all where there are no names.
+func among(names []string) scope {
+	return func(db *gorm.DB) *gorm.DB {
+		if len(names) == 0 {
+			return db
+		}
+		var ids, keys []string
+		for _, name := range names {
+			ids, keys = append(ids, canonicalID(name)), append(keys, fold(name))
+		}
+		return db.Where("(id IN ? OR name_key IN ?)", ids, keys)
+	}
 }
 
 // assignMore puts the document into those of the categories that are still there, and returns all it is in.
@@ -101,15 +119,15 @@ func (s *Service) assignMore(ctx context.Context, who caller, id string, ids []s
 	return all, err
 }
 
-// complete has the configured AI answer. Fails with Unavailable.
-func (s *Service) complete(ctx context.Context, question string) (string, error) {
+// complete has the workspace's AI answer, with the service's own key where there is one for it. Fails with Unavailable.
+func (s *Service) complete(ctx context.Context, settings *storedSettings, question string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	settings, err := s.gateway.ai.get(ctx)
+	workspace, err := s.gateway.ai.get(ctx)
 	if err != nil {
 		return "", errs.Wrap(errs.Unavailable, noSettings, err)
 	}
-	if settings == nil || settings.Provider == "" {
+	if workspace == nil || workspace.Provider == "" {
 		return "", errNoAI
 	}
 	prompt, err := s.gateway.prompt.get(ctx)
@@ -120,12 +138,18 @@ func (s *Service) complete(ctx context.Context, question string) (string, error)
 	if prompt != nil && prompt.Prompt != "" {
 		system = prompt.Prompt
 	}
-	provider := settings.Providers[settings.Provider]
-	if provider.APIKeyError != "" {
+	provider := workspace.Providers[workspace.Provider]
+	key := provider.APIKey
+	switch {
+	case settings.hasKeyFor(workspace.address()):
+		if key, err = s.settings.key(settings); err != nil {
+			return "", err
+		}
+	case provider.APIKeyError != "":
 		return "", errNoKey
 	}
-	text, err := s.ai.reaching(settings.AllowedHosts).Complete(ctx,
-		ai.Endpoint{Provider: settings.Provider, Model: provider.Model, BaseURL: provider.BaseURL, APIKey: provider.APIKey},
+	text, err := s.ai.reaching(workspace.AllowedHosts).Complete(ctx,
+		ai.Endpoint{Provider: workspace.Provider, Model: provider.Model, BaseURL: provider.BaseURL, APIKey: key},
 		ai.Prompt{System: system, User: question, MaxTokens: maxAnswer})
 	var failure *ai.Failure
 	switch {

@@ -212,3 +212,32 @@ func TestClassifyManyAtOnce(t *testing.T) {
 	all.Wait()
 	f.call(ann, "POST", "/documents/"+d.ID+"/classify", "").is(200)
 }
+
+// The AI chooses among the categories that the settings let it use, by name or id, asked or unasked; people among all.
+func TestAllowedCategories(t *testing.T) {
+	eachWithAI(t, func(t *testing.T, f *fixture, _ *fakeGateway, m *fakeAI) {
+		d := f.added(ann, "a.pdf")
+		path := "/documents/" + d.ID
+		alpha, beta, gamma := f.category("Alpha"), f.category("Größe"), f.category("Zeta")
+		offered := func() string { calls := m.calls(); return calls[len(calls)-1].Messages[1].Content }
+		f.set(`{"allowed_categories":["GRÖSSE","` + strings.ToUpper(gamma.ID) + `","Nonsense"]}`).is(200)
+		m.answers(200, `{"categories": [1, 2, 3, "Alpha", "`+alpha.ID+`"]}`)
+		require.ElementsMatch(t, []string{beta.ID, gamma.ID}, ids(f.call(ann, "POST", path+"/classify", "")), "asked")
+		require.NotContains(t, offered(), "Alpha")
+		require.Contains(t, offered(), `{"number":2,"name":"Zeta"}`)
+		unasked := f.add(ann, "b.pdf", pdfOf(1, ""))
+		f.inCategories(unasked.ID, 2)
+		f.idle()
+		require.NotContains(t, offered(), "Alpha")
+		f.call(ann, "POST", path+"/categories/"+alpha.ID, "").is(201)
+		require.ElementsMatch(t, []string{alpha.ID, beta.ID, gamma.ID}, ids(f.call(ann, "POST", path+"/classify", "")), "what a person chose stays")
+
+		f.set(`{"allowed_categories":["Nonsense"]}`).is(200)
+		calls := len(m.calls())
+		f.call(ann, "POST", path+"/classify", "").is(400, "There are no categories")
+		require.Len(t, m.calls(), calls)
+		f.set(`{"allowed_categories":null}`).is(200)
+		f.call(ann, "POST", path+"/classify", "").is(200)
+		require.Contains(t, offered(), "Alpha")
+	})
+}

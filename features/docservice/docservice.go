@@ -1,5 +1,6 @@
 // Package docservice is the reference feature service: documents with their metadata, sharing and categories, into
-// which an AI may sort them, behind the gateway's identity headers. Copy it to write a service of your own; it uses platform packages only.
+// which an AI may sort them, behind the gateway's identity headers, with settings that administrators change on a page of
+// the dashboard. Copy it to write a service of your own; it uses platform packages only.
 //
 // It knows its caller from the headers x-user-id, x-user-groups and x-user-is-admin and believes them, so nobody but
 // the gateway may reach it: it listens on loopback or on a network that clients are not in.
@@ -37,6 +38,12 @@ type Config struct {
 	// are read in this process, at the mercy of what is in them, and not for their text.
 	Inspector []string
 
+	// RequiredGroups are names and ids of the groups whose members may change the service's settings. None: superusers only.
+	RequiredGroups []string
+	// SecretKey encrypts the secrets among the settings: 32 bytes in base64, older keys after it, separated by commas.
+	// Empty: made in DataDir.
+	SecretKey string
+
 	// Gateway tells how large an upload may be and which AI classifies documents. Zero: MaxUploadBytes is the limit, and
 	// there is no AI.
 	Gateway feature.Gateway
@@ -61,10 +68,14 @@ type Service struct {
 	maxUpload  int64
 	site       *web.Site
 	gateway    *gateway
+	settings   *settingsStore
 	ai         aiClient
 	asked      chan struct{}
 	worker     *worker
 	classifier *classifier
+	sweeper    *loop
+
+	requiredGroups []string
 }
 
 // New opens the service: it migrates the database, settles what a crash has left half done, and goes on reading
@@ -86,11 +97,17 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	groups, err := cleanGroups(c.RequiredGroups)
+	if err != nil {
+		return nil, err
+	}
 	files, err := openFiles(c.DataDir)
 	if err != nil {
 		return nil, fmt.Errorf("data_dir: cannot use %s: %w", c.DataDir, err)
 	}
-	s := &Service{files: files, log: c.Logger, maxUpload: c.MaxUploadBytes, gateway: gateway, asked: make(chan struct{}, askedAtOnce)}
+	s := &Service{
+		files: files, log: c.Logger, maxUpload: c.MaxUploadBytes, gateway: gateway, asked: make(chan struct{}, askedAtOnce), requiredGroups: groups,
+	}
 	if err := s.start(ctx, c); err != nil {
 		return nil, errors.Join(err, s.release())
 	}
@@ -98,10 +115,13 @@ func New(ctx context.Context, c Config) (*Service, error) {
 }
 
 func (s *Service) start(ctx context.Context, c Config) error {
+	keys, err := openKeyring(c.DataDir, c.SecretKey)
+	if err != nil {
+		return err
+	}
 	if c.DatabaseURL == "" {
 		c.DatabaseURL = "sqlite:" + filepath.Join(c.DataDir, "documents.db")
 	}
-	var err error
 	if s.db, err = database.Open(ctx, database.Config{
 		URL: c.DatabaseURL, DataDir: c.DataDir, MaxConnections: c.MaxConnections, Logger: c.Logger,
 	}); err != nil {
@@ -113,6 +133,7 @@ func (s *Service) start(ctx context.Context, c Config) error {
 	if err := s.settleAll(ctx); err != nil {
 		return err
 	}
+	s.settings = &settingsStore{s.db, keys}
 	if s.site, err = web.New(web.Options{
 		Routes:        []web.RouteSet{{Module: "docservice", Routes: s.routes()}},
 		Authenticator: callerHeaders{},
@@ -125,6 +146,7 @@ func (s *Service) start(ctx context.Context, c Config) error {
 	if s.worker, err = startWorker(ctx, s, newInspector(c.Inspector)); err != nil {
 		return errors.Join(err, s.classifier.stop(ctx))
 	}
+	s.sweeper = startSweeper(ctx, s)
 	return nil
 }
 
@@ -134,6 +156,9 @@ func (s *Service) Handler() http.Handler { return withGroups(s.site) }
 // Close ends the background work and gives database and data directory free. Requests must have ended before; a
 // document that is being read or classified is so again at the next start. When ctx ends first, Close returns its error.
 func (s *Service) Close(ctx context.Context) error {
+	if err := s.sweeper.stop(ctx); err != nil {
+		return err
+	}
 	if err := s.worker.stop(ctx); err != nil {
 		return err
 	}

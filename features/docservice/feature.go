@@ -15,7 +15,7 @@ const serviceID = "doc-service"
 
 // Feature is the service inside of a gateway.
 var Feature = feature.Feature{
-	Service: config.Service{ID: serviceID, Name: "Documents", HealthPath: "/health", SystemPrompt: defaultPrompt},
+	Service: config.Service{ID: serviceID, Name: serviceName, HealthPath: "/health", Plugin: true, SystemPrompt: defaultPrompt},
 	Start: func(ctx context.Context, env feature.Env) (feature.Running, error) {
 		c := Config{DataDir: env.DataDir, DatabaseURL: env.DatabaseURL, CheckSchema: !env.Migrate, Gateway: env.Gateway, Logger: env.Logger}
 		if env.Executable != "" {

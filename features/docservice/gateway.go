@@ -1,6 +1,7 @@
 package docservice
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"portico.internal/platform/ai"
+	"portico.internal/platform/errs"
 	"portico.internal/platform/feature"
 	"portico.internal/platform/recent"
 )
@@ -46,6 +48,18 @@ type aiSettings struct {
 		APIKeyError string `json:"api_key_error"` // why there is a key and yet none in APIKey
 	} `json:"providers"`
 	AllowedHosts []string `json:"allowed_hosts"`
+}
+
+// address is the provider and the place of the AI, to which a key belongs; empty where there is none.
+func (s *aiSettings) address() string {
+	if s == nil {
+		return ""
+	}
+	base := cmp.Or(s.Providers[s.Provider].BaseURL, s.Provider.DefaultURL())
+	if base == "" {
+		return ""
+	}
+	return string(s.Provider) + " " + base
 }
 
 // systemPrompt says how the AI is to classify.
@@ -88,14 +102,31 @@ func newGateway(at feature.Gateway, log *slog.Logger) (*gateway, error) {
 // exists tells whether there is a gateway at all.
 func (g *gateway) exists() bool { return g.ai.cache != nil }
 
+var errNoAddress = errs.New(errs.BadRequest, "There is no AI yet that an API key could be for; choose one in the settings of the workspace first")
+
+// address is that of the AI as it is configured at this moment. It fails with BadRequest where there is none, and with
+// Unavailable where the gateway does not answer.
+func (g *gateway) address(ctx context.Context) (string, error) {
+	settings, err := g.ai.now(ctx)
+	if err != nil {
+		return "", errs.Wrap(errs.Unavailable, noSettings, err)
+	}
+	address := settings.address()
+	if address == "" {
+		return "", errNoAddress
+	}
+	return address, nil
+}
+
 func (g *gateway) close() { g.client.CloseIdleConnections() }
 
 // setting is one of the gateway's settings. The zero setting is one that the gateway does not have.
 type setting[T any] struct {
-	name, token string
-	client      *http.Client
-	log         *slog.Logger
-	cache       *recent.Cache[*T]
+	name, url string
+	token     string
+	client    *http.Client
+	log       *slog.Logger
+	cache     *recent.Cache[*T]
 
 	mu      sync.Mutex
 	last    answer[T]
@@ -110,8 +141,8 @@ type answer[T any] struct {
 }
 
 func newSetting[T any](client *http.Client, at feature.Gateway, name string, log *slog.Logger) *setting[T] {
-	s := &setting[T]{name: name, token: at.Token, client: client, log: log}
-	s.cache = recent.New(1, func(ctx context.Context, _ string) (*T, error) { return s.load(ctx, at.URL+name) })
+	s := &setting[T]{name: name, url: at.URL + name, token: at.Token, client: client, log: log}
+	s.cache = recent.New(1, func(ctx context.Context, _ string) (*T, error) { return s.load(ctx) })
 	return s
 }
 
@@ -124,11 +155,20 @@ func (s *setting[T]) get(ctx context.Context) (*T, error) {
 	return s.cache.Get(ctx, "")
 }
 
-func (s *setting[T]) load(ctx context.Context, url string) (*T, error) {
+// now is get for who must not go by what was: it fails while the gateway does not answer.
+func (s *setting[T]) now(ctx context.Context) (*T, error) {
+	if s.cache == nil {
+		return nil, nil
+	}
+	answer, err := s.ask(ctx, answer[T]{})
+	return answer.value, err
+}
+
+func (s *setting[T]) load(ctx context.Context) (*T, error) {
 	s.mu.Lock()
 	before := s.last
 	s.mu.Unlock()
-	now, err := s.ask(ctx, url, before)
+	now, err := s.ask(ctx, before)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.note(ctx, err)
@@ -152,9 +192,9 @@ func (s *setting[T]) note(ctx context.Context, err error) {
 	s.trouble = err != nil
 }
 
-func (s *setting[T]) ask(ctx context.Context, url string, before answer[T]) (answer[T], error) {
+func (s *setting[T]) ask(ctx context.Context, before answer[T]) (answer[T], error) {
 	var none answer[T]
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url, nil)
 	if err != nil {
 		return none, err
 	}

@@ -11,6 +11,7 @@ import (
 )
 
 func (s *Service) routes() []web.Route {
+	configurable := web.Allow(s.mayConfigure)
 	return []web.Route{
 		web.Get("/health", web.Public, s.serveHealth, web.Summary("The service works, its database included")),
 
@@ -34,6 +35,10 @@ func (s *Service) routes() []web.Route {
 		web.Delete("/documents/{id}/categories/{category_id}", web.User, s.dropAssignment, web.Summary("Take a document out of a category")),
 
 		web.Post("/documents/{id}/classify", web.User, s.postClassify, web.Summary("Have the AI put a document into further categories")),
+
+		web.Get("/plugin/manifest", web.Public, s.serveManifest, web.Summary("What the service is and which settings it has")),
+		web.Get("/plugin/settings", web.User, s.serveSettings, configurable, web.Summary("The settings, the API key in clear: for the gateway, which masks it")),
+		web.Patch("/plugin/settings", web.User, s.patchSettings, configurable, web.Summary("Change settings by a merge patch")),
 	}
 }
 

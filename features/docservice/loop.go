@@ -15,8 +15,9 @@ type loop struct {
 	done   chan struct{}
 }
 
-// startLoop calls step as long as there is more to do, again when the loop is notified, and a moment after an error.
-func startLoop(ctx context.Context, log *slog.Logger, interrupted string, step func(context.Context) (more bool, err error)) *loop {
+// startLoop calls step as long as there is more to do, again when the loop is notified, each time that a while has passed
+// since (never for 0), and a moment after an error.
+func startLoop(ctx context.Context, log *slog.Logger, interrupted string, while time.Duration, step func(context.Context) (more bool, err error)) *loop {
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	l := &loop{wake: make(chan struct{}, 1), cancel: cancel, done: make(chan struct{})}
 	go func() {
@@ -29,6 +30,9 @@ func startLoop(ctx context.Context, log *slog.Logger, interrupted string, step f
 				continue
 			}
 			var pause <-chan time.Time
+			if while > 0 {
+				pause = time.After(while)
+			}
 			if err != nil && running.Err() == nil {
 				if !trouble { // that it goes on is not news
 					log.WarnContext(running, interrupted, "error", err)

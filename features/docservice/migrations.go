@@ -65,6 +65,18 @@ var steps = []migrate.Step{
 			content TEXT NOT NULL
 		)`,
 	)},
+	{Revision: "1d7be2904c5a", Up: migrate.SQL(
+		`CREATE TABLE document_settings (
+			id INTEGER PRIMARY KEY CHECK (id = 1),
+			value TEXT NOT NULL,
+			version BIGINT NOT NULL,
+			api_key TEXT CONSTRAINT ck_document_settings_api_key CHECK (api_key LIKE 'v1.________________.%'),
+			api_key_for TEXT NOT NULL,
+			updated_at TIMESTAMPTZ,
+			updated_by VARCHAR(36)
+		)`,
+		`INSERT INTO document_settings (id, value, version, api_key_for) VALUES (1, '{}', 0, '')`,
+	)},
 }
 
 // bringSchema brings the schema up to date, or with checkOnly fails where it is not.

@@ -1,6 +1,10 @@
 package docservice
 
-import "time"
+import (
+	"time"
+
+	"portico.internal/platform/secrets"
+)
 
 const (
 	statusProcessing = "processing"
@@ -60,3 +64,16 @@ type assignment struct {
 }
 
 func (assignment) TableName() string { return "document_category_assignments" }
+
+// settingsRow is the one row of document_settings.
+type settingsRow struct {
+	ID        int            `gorm:"primaryKey;autoIncrement:false"`
+	Value     string         // JSON object: what was set, the API key aside
+	Version   int64          // counts the changes
+	APIKey    secrets.Sealed `gorm:"column:api_key"`
+	APIKeyFor string         `gorm:"column:api_key_for"` // the AI that it may be sent to
+	UpdatedAt *time.Time     `gorm:"autoUpdateTime:false"`
+	UpdatedBy *string        // id of a user
+}
+
+func (settingsRow) TableName() string { return "document_settings" }

@@ -36,7 +36,7 @@ func startWorker(ctx context.Context, s *Service, i *inspector) (*worker, error)
 		}
 	}
 	w := &worker{Service: s, inspector: i}
-	w.loop = startLoop(ctx, s.log, "reading documents is interrupted", w.next)
+	w.loop = startLoop(ctx, s.log, "reading documents is interrupted", 0, w.next)
 	return w, nil
 }
 
