@@ -24,6 +24,8 @@ func TestDocumentLimits(t *testing.T) {
 			testkit.Scenario{Request: admin("GET", limitsPath, ""), Status: 200, Want: []string{`{"max_pdf_mb":20}`}},
 			testkit.Scenario{Request: admin("PATCH", limitsPath, `{"max_pdf_mb":1}`), Status: 200, Want: []string{`{"max_pdf_mb":1}`}},
 			testkit.Scenario{Request: admin("PATCH", limitsPath, `{"max_pdf_mb":500}`), Status: 200, Want: []string{`{"max_pdf_mb":500}`}},
+			testkit.Scenario{Name: "30.0 is an integer", Request: admin("PATCH", limitsPath, `{"max_pdf_mb":30.0}`), Status: 200, Want: []string{`{"max_pdf_mb":30}`}},
+			testkit.Scenario{Name: "5e2 too", Request: admin("PATCH", limitsPath, `{"max_pdf_mb":5e2}`), Status: 200, Want: []string{`{"max_pdf_mb":500}`}},
 			testkit.Scenario{Name: "nothing", Request: admin("PATCH", limitsPath, `{}`), Status: 200, Want: []string{`{"max_pdf_mb":500}`}},
 			testkit.Scenario{Name: "0", Request: admin("PATCH", limitsPath, `{"max_pdf_mb":0}`), Status: 422, Want: []string{`"loc":["body","max_pdf_mb"]`}},
 			testkit.Scenario{Name: "501", Request: admin("PATCH", limitsPath, `{"max_pdf_mb":501}`), Status: 422},

@@ -157,7 +157,19 @@ func (v *validator) orSame(outer *validator) *validator {
 // takes them, times in UTC with no fraction or six digits of it, keys of maps in order.
 var wireJSON = json.JoinOptions(
 	json.Deterministic(true),
-	json.WithUnmarshalers(json.UnmarshalFromFunc(func(dec *jsontext.Decoder, v *bool) error {
+	json.WithUnmarshalers(json.JoinUnmarshalers(json.UnmarshalFromFunc(func(dec *jsontext.Decoder, v *int) error {
+		raw, err := dec.ReadValue()
+		if err != nil {
+			return err
+		}
+		f, exact := parseNumber(string(raw))
+		if !exact || !fitsInt64(f) {
+			return errors.New("not a whole number")
+		}
+		n, _ := f.Int64() // of 30.0 and 3e1, too, which are whole numbers in JSON
+		*v = int(n)
+		return nil
+	}), json.UnmarshalFromFunc(func(dec *jsontext.Decoder, v *bool) error {
 		raw, err := dec.ReadValue()
 		if err != nil {
 			return err
@@ -168,7 +180,7 @@ var wireJSON = json.JoinOptions(
 			return errors.New("not a boolean")
 		}
 		return nil
-	})),
+	}))),
 	json.WithMarshalers(json.MarshalToFunc(func(enc *jsontext.Encoder, t time.Time) error {
 		return enc.WriteToken(jsontext.String(FormatTime(t)))
 	})),
