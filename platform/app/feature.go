@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"portico.internal/platform/config"
@@ -21,17 +22,22 @@ import (
 // features are the services in this process.
 type features struct{ stops []func(context.Context) error }
 
-// startFeatures starts the services that run in this process, when the configuration names none, and makes the registry.
+// here are the features that run in this process: those that the configuration does not name as being elsewhere.
+func (g *gateway) here(list []feature.Feature) []feature.Feature {
+	return slices.DeleteFunc(slices.Clone(list), func(f feature.Feature) bool {
+		return slices.ContainsFunc(g.base.Services, func(s config.Service) bool { return s.ID == f.Service.ID })
+	})
+}
+
+// startFeatures starts the services that run in this process, and makes the registry.
 func (g *gateway) startFeatures(ctx context.Context, list []feature.Feature) (*features, error) {
 	running := &features{}
-	if g.base.Services == nil {
-		for _, f := range list {
-			service, err := running.start(ctx, g, f)
-			if err != nil {
-				return nil, errors.Join(fmt.Errorf("%s: %w", f.Service.ID, err), running.stop(ctx))
-			}
-			g.base.Services = append(g.base.Services, service)
+	for _, f := range g.here(list) {
+		service, err := running.start(ctx, g, f)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: %w", f.Service.ID, err), running.stop(ctx))
 		}
+		g.base.Services = append(g.base.Services, service)
 	}
 	var err error
 	if g.services, err = upstream.NewRegistry(g.base.Services); err != nil {
@@ -56,10 +62,7 @@ func (g *gateway) featureEnv(id string) feature.Env {
 
 // migrateFeatures brings the schemas of the services in this process up to date.
 func (g *gateway) migrateFeatures(ctx context.Context, list []feature.Feature) error {
-	if g.base.Services != nil {
-		return nil
-	}
-	for _, f := range list {
+	for _, f := range g.here(list) {
 		env := g.featureEnv(f.Service.ID)
 		env.Migrate = true
 		run, err := f.Start(ctx, env)

@@ -14,16 +14,15 @@ import (
 
 // Base is the settings of the platform itself, at the top level of the file.
 type Base struct {
-	Listen         string   `yaml:"listen" env:"PORTICO_LISTEN" default:"127.0.0.1:8000" validate:"hostport" doc:"Where the gateway listens."`
-	InternalListen string   `yaml:"internal_listen" env:"PORTICO_INTERNAL_LISTEN" default:"127.0.0.1:8002" validate:"omitempty,hostport" empty:"turns it off" doc:"Where metrics and the object interface for feature services listen; not for the public."`
-	DataDir        string   `yaml:"data_dir" env:"PORTICO_DATA_DIR" default:"./data" validate:"required,max=4096" doc:"Where the gateway keeps what it makes: the embedded database, keys, tokens, objects."`
-	Database       Database `yaml:"database"`
-	HTTP           HTTP     `yaml:"http"`
-	SecretKey      string   `yaml:"secret_key" env:"PORTICO_SECRET_KEY" secret:"true" doc:"Encrypts stored secrets: 32 bytes in base64 (openssl rand -base64 32). Older keys may follow, separated by commas, until portico secrets rotate has run. Empty: made in data_dir."`
-	ServiceToken   string   `yaml:"service_token" env:"PORTICO_SERVICE_TOKEN" validate:"omitempty,min=16,max=512" secret:"true" doc:"What feature services show at the internal interface. Empty: made in data_dir."`
-	// Services is nil where the file does not say: the reference document service runs in this process.
-	Services []Service `yaml:"services" validate:"max=100" doc:"The feature services behind the gateway. Not set: the reference document service, in this process."`
-	Log      Log       `yaml:"log"`
+	Listen         string    `yaml:"listen" env:"PORTICO_LISTEN" default:"127.0.0.1:8000" validate:"hostport" doc:"Where the gateway listens."`
+	InternalListen string    `yaml:"internal_listen" env:"PORTICO_INTERNAL_LISTEN" default:"127.0.0.1:8002" validate:"omitempty,hostport" empty:"turns it off" doc:"Where metrics and the object interface for feature services listen; not for the public."`
+	DataDir        string    `yaml:"data_dir" env:"PORTICO_DATA_DIR" default:"./data" validate:"required,max=4096" doc:"Where the gateway keeps what it makes: the embedded database, keys, tokens, objects."`
+	Database       Database  `yaml:"database"`
+	HTTP           HTTP      `yaml:"http"`
+	SecretKey      string    `yaml:"secret_key" env:"PORTICO_SECRET_KEY" secret:"true" doc:"Encrypts stored secrets: 32 bytes in base64 (openssl rand -base64 32). Older keys may follow, separated by commas, until portico secrets rotate has run. Empty: made in data_dir."`
+	ServiceToken   string    `yaml:"service_token" env:"PORTICO_SERVICE_TOKEN" validate:"omitempty,min=16,max=512" secret:"true" doc:"What feature services show at the internal interface. Empty: made in data_dir."`
+	Services       []Service `yaml:"services" validate:"max=100" doc:"The feature services behind the gateway. The reference document service runs in this process unless doc-service is named here."`
+	Log            Log       `yaml:"log"`
 }
 
 // Database says where rows are kept.

@@ -40,23 +40,23 @@ def watch():  # every ten minutes, and when the settings have changed
         changed.clear()
         if WEBHOOK and nearly_full():
             alert = urllib.request.Request(WEBHOOK, b'{"text": "nearly full"}', {"Content-Type": "application/json"})
-            alert.add_unredirected_header("Authorization", "Bearer %s" % settings()["webhook_token"])
+            alert.add_unredirected_header("Authorization", "Bearer %s" % (settings()["webhook_token"] or ""))
             try: urllib.request.urlopen(alert, timeout=10).close()
-            except OSError as error: print("the alert was not taken:", type(error).__name__)
+            except Exception as error: print("the alert was not taken:", type(error).__name__)
         changed.wait(600)
 
 class Handler(http.server.BaseHTTPRequestHandler):
     timeout = 10  # seconds that a caller may keep this waiting
-    def reply(self, status, body, **headers):
+    def reply(self, status, body):
         self.send_response(status)
-        for header in {"Content-Type": "application/json", **headers}.items(): self.send_header(*header)
+        for header in {"Content-Type": "application/json", "ETag": etag(body)}.items(): self.send_header(*header)
         self.end_headers()
         self.wfile.write(json.dumps(body).encode())
     def admits(self): return self.headers.get("x-user-is-admin") == "true" or MANIFEST["required_groups"] != []
     def do_GET(self):
         if self.path == "/health": self.reply(200, {"status": "degraded" if nearly_full() else "ok"})
         elif self.path == "/plugin/manifest": self.reply(200, MANIFEST)
-        elif self.path == "/plugin/settings" and self.admits(): self.reply(200, settings(), ETag=etag(settings()))
+        elif self.path == "/plugin/settings" and self.admits(): self.reply(200, settings())
         else: self.reply(404, {"detail": "Not Found"})
     def do_PATCH(self):
         body = self.rfile.read(min(int(self.headers.get("Content-Length", 0)), 1 << 20))
