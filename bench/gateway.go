@@ -37,18 +37,18 @@ func (b *bench) build() error {
 var listening = regexp.MustCompile(`http://[0-9.:]+`)
 
 // gateway starts portico as it comes, logging each request, but with the benchmark's document service behind it and
-// without the throttling of logins.
-func (b *bench) gateway(name, databaseURL, upstream string) (*gateway, error) {
+// without the throttling of logins. more are variables of its environment.
+func (b *bench) gateway(name, databaseURL, upstream string, more ...string) (*gateway, error) {
 	dir := filepath.Join(b.dir, name)
 	config := dir + ".yaml"
 	if err := os.WriteFile(config, fmt.Appendf(nil, "services:\n  - {id: doc-service, name: Documents, url: \"http://%s\"}\n", upstream), 0o600); err != nil {
 		return nil, err
 	}
 	cmd := exec.Command(b.binary)
-	cmd.Env = []string{
+	cmd.Env = append([]string{
 		"PATH=" + os.Getenv("PATH"), "PORTICO_CONFIG=" + config, "PORTICO_DATA_DIR=" + dir, "PORTICO_LISTEN=127.0.0.1:0", "PORTICO_INTERNAL_LISTEN=",
 		"DATABASE_URL=" + databaseURL, "PORTICO_LOGIN_FAILURES_PER_MINUTE=0", "PORTICO_ADMIN_EMAIL=admin@example.com", "PORTICO_ADMIN_PASSWORD=" + password,
-	}
+	}, more...)
 	g := &gateway{child: &child{cmd: cmd}}
 	line, err := b.start(g.child)
 	if err != nil {

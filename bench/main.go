@@ -18,6 +18,9 @@ import (
 // timeLimit bounds the whole run.
 const timeLimit = 8 * time.Minute
 
+// storageLimit bounds a run that moves many gigabytes.
+const storageLimit = 40 * time.Minute
+
 func main() {
 	os.Exit(run())
 }
@@ -29,20 +32,25 @@ func run() int {
 		}
 	}
 	rounds := flag.Int("rounds", 5, "how often each measurement is repeated; the median is printed")
-	only := flag.String("only", "", "one of requests, streams, memory, events, logins, parked, people, settings; empty: all of them")
+	only := flag.String("only", "", "one of requests, streams, memory, events, logins, parked, people, settings, storage; empty: all of them")
+	small := flag.Bool("small", false, "move few files; so it is too where all is measured")
 	gateway := flag.String("gateway", "", "the portico binary to measure; empty: built from ./cmd/portico")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, timeLimit)
+	limit := timeLimit
+	if *only == "storage" && !*small {
+		limit = storageLimit
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	dir, err := os.MkdirTemp("", "portico-bench-")
 	if err != nil {
 		return result(err)
 	}
 	defer os.RemoveAll(dir)
-	b := &bench{ctx: ctx, dir: dir, rounds: *rounds, binary: *gateway, only: *only}
+	b := &bench{ctx: ctx, dir: dir, rounds: *rounds, binary: *gateway, only: *only, small: *small || *only != "storage"}
 	defer b.stop()
 	return result(b.all())
 }
@@ -62,6 +70,7 @@ var roles = map[string]func(args []string) error{
 	"load":     generateLoad,
 	"events":   watchEvents,
 	"hash":     hashAlone,
+	"copy":     copyPlainly,
 }
 
 type bench struct {
@@ -70,6 +79,7 @@ type bench struct {
 	rounds   int
 	binary   string
 	only     string
+	small    bool
 	children []*child
 
 	serverLog string // of PostgreSQL
@@ -123,6 +133,7 @@ func (b *bench) all() error {
 		{"parked", func() error { return b.parked(sqlite) }},
 		{"people", func() error { return b.people(postgres, url) }},
 		{"settings", func() error { return b.settings(postgres, url, upstream.addr) }},
+		{"storage", func() error { return b.storage(b.small, upstream.addr) }},
 	} {
 		if b.only != "" && b.only != step.name {
 			continue

@@ -74,6 +74,111 @@ CREATE TABLE settings (
  updated_by character varying(36),
  CONSTRAINT settings_pkey PRIMARY KEY (key)
 );
+CREATE TABLE storage_backends (
+ id character varying(36) NOT NULL,
+ kind character varying(16) NOT NULL,
+ place character varying(64) NOT NULL,
+ config text NOT NULL,
+ secret text,
+ version bigint NOT NULL DEFAULT 1,
+ created_at timestamp with time zone NOT NULL,
+ updated_at timestamp with time zone NOT NULL,
+ CONSTRAINT ck_storage_backends_secret CHECK ((secret ~~ 'v1.________________.%'::text)),
+ CONSTRAINT storage_backends_pkey PRIMARY KEY (id),
+ CONSTRAINT storage_backends_place_key UNIQUE (place)
+);
+CREATE TABLE storage_errors (
+ job_id character varying(36) NOT NULL,
+ key character varying(1024) NOT NULL,
+ stage character varying(16) NOT NULL,
+ message character varying(500) NOT NULL,
+ at timestamp with time zone NOT NULL,
+ CONSTRAINT storage_errors_job_id_fkey FOREIGN KEY (job_id) REFERENCES storage_jobs(id) ON DELETE CASCADE,
+ CONSTRAINT storage_errors_pkey PRIMARY KEY (job_id, key, stage)
+);
+CREATE TABLE storage_jobs (
+ id character varying(36) NOT NULL,
+ source_id character varying(36) NOT NULL,
+ target_id character varying(36) NOT NULL,
+ state character varying(16) NOT NULL,
+ running smallint,
+ total bigint NOT NULL DEFAULT 0,
+ done bigint NOT NULL DEFAULT 0,
+ failed bigint NOT NULL DEFAULT 0,
+ bytes_total bigint NOT NULL DEFAULT 0,
+ bytes_done bigint NOT NULL DEFAULT 0,
+ lease_owner character varying(64),
+ lease_until timestamp with time zone,
+ started_by character varying(36),
+ started_by_email character varying(320),
+ started_at timestamp with time zone NOT NULL,
+ updated_at timestamp with time zone NOT NULL,
+ finished_at timestamp with time zone,
+ CONSTRAINT storage_jobs_pkey PRIMARY KEY (id),
+ CONSTRAINT storage_jobs_running_check CHECK ((running = 1)),
+ CONSTRAINT storage_jobs_running_key UNIQUE (running),
+ CONSTRAINT storage_jobs_source_id_fkey FOREIGN KEY (source_id) REFERENCES storage_backends(id),
+ CONSTRAINT storage_jobs_target_id_fkey FOREIGN KEY (target_id) REFERENCES storage_backends(id)
+);
+CREATE INDEX ix_storage_jobs_started_at ON storage_jobs USING btree (started_at);
+CREATE TABLE storage_objects (
+ key character varying(1024) NOT NULL,
+ version character varying(36) NOT NULL,
+ backend_id character varying(36) NOT NULL,
+ name character varying(1024) NOT NULL,
+ size bigint NOT NULL,
+ content_type character varying(255) NOT NULL,
+ sha256 character varying(64) NOT NULL,
+ modified_at timestamp with time zone NOT NULL,
+ CONSTRAINT storage_objects_backend_id_fkey FOREIGN KEY (backend_id) REFERENCES storage_backends(id),
+ CONSTRAINT storage_objects_backend_id_name_key UNIQUE (backend_id, name),
+ CONSTRAINT storage_objects_pkey PRIMARY KEY (key),
+ CONSTRAINT storage_objects_version_key UNIQUE (version)
+);
+CREATE TABLE storage_receipts (
+ backend_id character varying(36) NOT NULL,
+ version character varying(36) NOT NULL,
+ name character varying(1024) NOT NULL,
+ source_id character varying(36) NOT NULL,
+ source_name character varying(1024) NOT NULL,
+ size bigint NOT NULL,
+ sha256 character varying(64) NOT NULL,
+ copied_at timestamp with time zone NOT NULL,
+ verified_by character varying(36),
+ CONSTRAINT storage_receipts_backend_id_fkey FOREIGN KEY (backend_id) REFERENCES storage_backends(id),
+ CONSTRAINT storage_receipts_backend_id_name_key UNIQUE (backend_id, name),
+ CONSTRAINT storage_receipts_pkey PRIMARY KEY (backend_id, version),
+ CONSTRAINT storage_receipts_source_id_fkey FOREIGN KEY (source_id) REFERENCES storage_backends(id)
+);
+CREATE TABLE storage_state (
+ id smallint NOT NULL,
+ backend_id character varying(36) NOT NULL,
+ epoch bigint NOT NULL DEFAULT 0,
+ frozen_until timestamp with time zone,
+ updated_at timestamp with time zone NOT NULL,
+ CONSTRAINT storage_state_backend_id_fkey FOREIGN KEY (backend_id) REFERENCES storage_backends(id),
+ CONSTRAINT storage_state_id_check CHECK ((id = 1)),
+ CONSTRAINT storage_state_pkey PRIMARY KEY (id)
+);
+CREATE TABLE storage_trash (
+ backend_id character varying(36) NOT NULL,
+ name character varying(1024) NOT NULL,
+ due_at timestamp with time zone NOT NULL,
+ unfinished boolean NOT NULL DEFAULT false,
+ removed_at timestamp with time zone,
+ CONSTRAINT storage_trash_backend_id_fkey FOREIGN KEY (backend_id) REFERENCES storage_backends(id),
+ CONSTRAINT storage_trash_pkey PRIMARY KEY (backend_id, name)
+);
+CREATE INDEX ix_storage_trash_due_at ON storage_trash USING btree (due_at);
+CREATE TABLE storage_uploads (
+ backend_id character varying(36) NOT NULL,
+ name character varying(1024) NOT NULL,
+ version character varying(36) NOT NULL,
+ lease_until timestamp with time zone NOT NULL,
+ CONSTRAINT storage_uploads_backend_id_fkey FOREIGN KEY (backend_id) REFERENCES storage_backends(id),
+ CONSTRAINT storage_uploads_pkey PRIMARY KEY (backend_id, name)
+);
+CREATE INDEX ix_storage_uploads_lease_until ON storage_uploads USING btree (lease_until);
 CREATE TABLE system_prompts (
  service_id character varying(64) NOT NULL,
  prompt text,

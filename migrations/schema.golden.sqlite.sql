@@ -69,6 +69,92 @@ CREATE TABLE settings (
  updated_at DATETIME NOT NULL,
  updated_by VARCHAR(36)
 );
+CREATE TABLE storage_backends (
+ id VARCHAR(36) PRIMARY KEY,
+ kind VARCHAR(16) NOT NULL,
+ place VARCHAR(64) NOT NULL UNIQUE,
+ config TEXT NOT NULL,
+ secret TEXT CONSTRAINT ck_storage_backends_secret CHECK (secret LIKE 'v1.________________.%'),
+ version BIGINT NOT NULL DEFAULT 1,
+ created_at DATETIME NOT NULL,
+ updated_at DATETIME NOT NULL
+);
+CREATE TABLE storage_errors (
+ job_id VARCHAR(36) NOT NULL REFERENCES storage_jobs (id) ON DELETE CASCADE,
+ key VARCHAR(1024) NOT NULL,
+ stage VARCHAR(16) NOT NULL,
+ message VARCHAR(500) NOT NULL,
+ at DATETIME NOT NULL,
+ PRIMARY KEY (job_id, key, stage)
+);
+CREATE TABLE storage_jobs (
+ id VARCHAR(36) PRIMARY KEY,
+ source_id VARCHAR(36) NOT NULL REFERENCES storage_backends (id),
+ target_id VARCHAR(36) NOT NULL REFERENCES storage_backends (id),
+ state VARCHAR(16) NOT NULL,
+ running SMALLINT UNIQUE CHECK (running = 1),
+ total BIGINT NOT NULL DEFAULT 0,
+ done BIGINT NOT NULL DEFAULT 0,
+ failed BIGINT NOT NULL DEFAULT 0,
+ bytes_total BIGINT NOT NULL DEFAULT 0,
+ bytes_done BIGINT NOT NULL DEFAULT 0,
+ lease_owner VARCHAR(64),
+ lease_until DATETIME,
+ started_by VARCHAR(36),
+ started_by_email VARCHAR(320),
+ started_at DATETIME NOT NULL,
+ updated_at DATETIME NOT NULL,
+ finished_at DATETIME
+);
+CREATE INDEX ix_storage_jobs_started_at ON storage_jobs (started_at);
+CREATE TABLE storage_objects (
+ key VARCHAR(1024) PRIMARY KEY,
+ version VARCHAR(36) NOT NULL UNIQUE,
+ backend_id VARCHAR(36) NOT NULL REFERENCES storage_backends (id),
+ name VARCHAR(1024) NOT NULL,
+ size BIGINT NOT NULL,
+ content_type VARCHAR(255) NOT NULL,
+ sha256 VARCHAR(64) NOT NULL,
+ modified_at DATETIME NOT NULL,
+ UNIQUE (backend_id, name)
+);
+CREATE TABLE storage_receipts (
+ backend_id VARCHAR(36) NOT NULL REFERENCES storage_backends (id),
+ version VARCHAR(36) NOT NULL,
+ name VARCHAR(1024) NOT NULL,
+ source_id VARCHAR(36) NOT NULL REFERENCES storage_backends (id),
+ source_name VARCHAR(1024) NOT NULL,
+ size BIGINT NOT NULL,
+ sha256 VARCHAR(64) NOT NULL,
+ copied_at DATETIME NOT NULL,
+ verified_by VARCHAR(36),
+ PRIMARY KEY (backend_id, version),
+ UNIQUE (backend_id, name)
+);
+CREATE TABLE storage_state (
+ id SMALLINT PRIMARY KEY CHECK (id = 1),
+ backend_id VARCHAR(36) NOT NULL REFERENCES storage_backends (id),
+ epoch BIGINT NOT NULL DEFAULT 0,
+ frozen_until DATETIME,
+ updated_at DATETIME NOT NULL
+);
+CREATE TABLE storage_trash (
+ backend_id VARCHAR(36) NOT NULL REFERENCES storage_backends (id),
+ name VARCHAR(1024) NOT NULL,
+ due_at DATETIME NOT NULL,
+ unfinished BOOLEAN NOT NULL DEFAULT false,
+ removed_at DATETIME,
+ PRIMARY KEY (backend_id, name)
+);
+CREATE INDEX ix_storage_trash_due_at ON storage_trash (due_at);
+CREATE TABLE storage_uploads (
+ backend_id VARCHAR(36) NOT NULL REFERENCES storage_backends (id),
+ name VARCHAR(1024) NOT NULL,
+ version VARCHAR(36) NOT NULL,
+ lease_until DATETIME NOT NULL,
+ PRIMARY KEY (backend_id, name)
+);
+CREATE INDEX ix_storage_uploads_lease_until ON storage_uploads (lease_until);
 CREATE TABLE system_prompts (
  service_id VARCHAR(64) PRIMARY KEY,
  prompt TEXT,

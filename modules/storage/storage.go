@@ -1,4 +1,11 @@
 // Package storage owns where files are kept.
+//
+// A blob at a backend never changes. The catalogue, a table, says for each key which blob has its content, where that
+// lies, its size and its SHA-256; what it does not name does not exist for clients. So an overwrite is one commit, what
+// was deleted cannot come back, and moving to another backend is copying things that stay as they are.
+//
+// With storage.service_url an external storage service does all this: admins' calls are passed on to it (see [remote]),
+// and the gateway keeps no objects.
 package storage
 
 import "portico.internal/platform/module"
@@ -6,6 +13,15 @@ import "portico.internal/platform/module"
 // Module adds storage to the gateway.
 var Module = module.New("storage",
 	module.Config[Config]("storage"),
+	module.Migrations(migrations...),
+	module.Secrets(sealedColumn),
+	module.Provide(newRemote, newBackends, newObjects, newObjectsDoor, newSettings, newConfigDoor, newEngine, newMigrationDoor),
+	module.Routes(configDoor.routes),
+	module.Routes(migrationDoor.routes),
+	module.Internal(objectsDoor.routes),
+	module.OnStart((*backends).start),
+	module.OnStart((*engine).start),
+	module.Command(storageCommand),
 )
 
 // Config says who keeps the files.

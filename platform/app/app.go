@@ -22,7 +22,7 @@ import (
 type Spec struct {
 	Modules  []module.Module
 	Chain    string            // the text of migrations/chain.txt
-	Features []feature.Feature // served by this process while the configuration names no services
+	Features []feature.Feature // served by this process unless the configuration names a service of the same id
 }
 
 // version is set by the build (-ldflags "-X portico.internal/platform/app.version=1.2.3").
@@ -66,6 +66,10 @@ func Run(ctx context.Context, spec Spec, p Process) int {
 	if err := root.ExecuteContext(ctx); err != nil {
 		for _, line := range lines(err) {
 			fmt.Fprintln(p.Stderr, "portico: "+line)
+		}
+		var exit *module.Exit
+		if errors.As(err, &exit) {
+			return exit.Code
 		}
 		return 1
 	}

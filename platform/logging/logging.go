@@ -17,7 +17,7 @@ import (
 // secret are replaced and secrets inside other text are masked; see [Mask]. That is a second net, not leave to log them.
 func New(w io.Writer, level, format string) *slog.Logger {
 	opts := &slog.HandlerOptions{Level: parseLevel(level), ReplaceAttr: redact}
-	if format == "text" || format == "" && isTerminal(w) {
+	if format == "text" || format == "" && IsTerminal(w) {
 		return slog.New(newHandler(slog.NewTextHandler(lineWriter{w}, opts)))
 	}
 	return slog.New(newHandler(slog.NewJSONHandler(lineWriter{w}, opts)))
@@ -59,7 +59,8 @@ func parseLevel(text string) slog.Level {
 	return level
 }
 
-func isTerminal(w io.Writer) bool {
+// IsTerminal tells whether a person sees what is written to w as it comes.
+func IsTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && isatty.IsTerminal(f.Fd())
 }

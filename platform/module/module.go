@@ -123,6 +123,16 @@ func Command(build func(run Runner) *cobra.Command) Part {
 	return func(m *Module) { m.commands = append(m.commands, build) }
 }
 
+// Exit is the error of a command that ends with another code than 1.
+type Exit struct {
+	Code int
+	Err  error // what the operator is told
+}
+
+func (e *Exit) Error() string { return e.Err.Error() }
+
+func (e *Exit) Unwrap() error { return e.Err }
+
 func option(o fx.Option) Part { return func(m *Module) { m.options = append(m.options, o) } }
 
 // Optional is a constructor's parameter for what another module may export, the zero T where none does.

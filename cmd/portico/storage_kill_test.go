@@ -1,0 +1,279 @@
+package main_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+
+	"portico.internal/modules/gatewaytest"
+	"portico.internal/platform/testkit"
+)
+
+var kills = flag.Int("kills", 5, "how often a gateway that moves files is killed, on each database")
+
+const (
+	keptObjects = 800 // that nobody touches
+	people      = 5   // who work meanwhile
+	ownObjects  = 40  // of each of them
+	opEvery     = 100 * time.Millisecond
+	absent      = "" // in place of a content: there is none
+)
+
+// ledger says which content each key may have: one where that is certain, more after answers that got lost.
+type ledger map[string][]string
+
+// errLost is in the error of a call that got no answer.
+var errLost = errors.New("no answer")
+
+// look reads a key. It fails unless the key has a content that it may have, which is the certain one from then on.
+func (l ledger) look(g *gateway, key string) error {
+	status, content, err := g.objects(http.MethodGet, "/"+key, nil, nil)
+	switch {
+	case err != nil:
+		return fmt.Errorf("GET %s: %w: %w", key, errLost, err)
+	case status == http.StatusNotFound:
+		content = absent
+	case status != http.StatusOK:
+		return fmt.Errorf("GET %s: %d %s", key, status, content)
+	}
+	if !slices.Contains(l[key], content) {
+		return fmt.Errorf("%s has the content %.40q, and none of %.120q", key, content, l[key])
+	}
+	l[key] = []string{content}
+	return nil
+}
+
+// change writes or deletes a key.
+func (l ledger) change(g *gateway, key, content string) error {
+	before := l[key]
+	l[key] = append(slices.Clone(before), content)
+	method, header := http.MethodPut, http.Header{}
+	if content == absent {
+		method = http.MethodDelete
+	} else {
+		digest := sha256.Sum256([]byte(content))
+		header.Set("X-Content-SHA256", hex.EncodeToString(digest[:]))
+	}
+	status, reply, err := g.objects(method, "/"+key, strings.NewReader(content), header)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s %s: %w: %w", method, key, errLost, err)
+	case status == http.StatusServiceUnavailable: // as things are on a machine that is busy; it may have been done
+		return nil
+	case status == http.StatusNotFound && !slices.Contains(before, absent), status >= 400 && status != http.StatusNotFound:
+		return fmt.Errorf("%s %s: %d %s, where there was %.120q", method, key, status, reply, before)
+	}
+	l[key] = []string{content}
+	return nil
+}
+
+// work writes, overwrites, deletes and reads until ctx ends or the gateway is gone.
+func (l ledger) work(ctx context.Context, g *gateway) error {
+	keys := make([]string, 0, len(l))
+	for key := range l {
+		keys = append(keys, key)
+	}
+	ticker := time.NewTicker(opEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+		key, content := keys[rand.IntN(len(keys))], absent
+		if rand.IntN(3) > 0 {
+			content = key + " " + uuid.NewString()
+		}
+		err := l.change(g, key, content)
+		if err == nil {
+			err = l.look(g, keys[rand.IntN(len(keys))])
+		}
+		if errors.Is(err, errLost) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// office is the whole of the objects.
+type office struct {
+	kept ledger
+	own  [people]ledger
+}
+
+func (o *office) ledgers() []ledger { return append(o.own[:], o.kept) }
+
+// open fills a gateway.
+func openOffice(t testing.TB, g *gateway) *office {
+	t.Helper()
+	o := &office{kept: ledger{}}
+	for i := range keptObjects {
+		o.kept[fmt.Sprintf("kept/%d/%d", i%20, i)] = nil
+	}
+	for i := range o.own {
+		o.own[i] = ledger{}
+		for j := range ownObjects {
+			o.own[i][fmt.Sprintf("person-%d/%d", i, j)] = nil
+		}
+	}
+	var all errgroup.Group
+	for _, l := range o.ledgers() {
+		all.Go(func() error {
+			for key := range l {
+				if err := l.change(g, key, key+" "+uuid.NewString()); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	require.NoError(t, all.Wait())
+	return o
+}
+
+// work has everybody work, until the function that is returned is called.
+func (o *office) work(t testing.TB, g *gateway) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var all errgroup.Group
+	for _, l := range o.own {
+		all.Go(func() error { return l.work(ctx, g) })
+	}
+	return func() {
+		cancel()
+		require.NoError(t, all.Wait())
+	}
+}
+
+// check holds every object against the ledgers, and that there are no others.
+func (o *office) check(t testing.TB, g *gateway) {
+	t.Helper()
+	var all errgroup.Group
+	for _, l := range o.ledgers() {
+		all.Go(func() error {
+			for key := range l {
+				if err := l.look(g, key); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	require.NoError(t, all.Wait())
+	var want []string
+	for _, l := range o.ledgers() {
+		for key, contents := range l {
+			if contents[0] != absent {
+				want = append(want, key)
+			}
+		}
+	}
+	require.ElementsMatch(t, want, g.keys(t))
+}
+
+// keys are the keys of all objects.
+func (g *gateway) keys(t testing.TB) (keys []string) {
+	t.Helper()
+	for after := ""; ; {
+		status, text, err := g.objects(http.MethodGet, "?after="+after, nil, nil)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusOK, status, text)
+		listed := decode[struct {
+			Objects []struct{ Key string }
+			Next    *string
+		}](t, text)
+		for _, o := range listed.Objects {
+			keys = append(keys, o.Key)
+		}
+		if listed.Next == nil {
+			return keys
+		}
+		after = *listed.Next
+	}
+}
+
+const migratePath = "/api/admin/storage-config/migrate"
+
+// state is that of the latest migration.
+func (g *gateway) state(t testing.TB, token string) (state string, ended bool) {
+	t.Helper()
+	r := g.get(t, token, migratePath+"/status")
+	require.Equal(t, http.StatusOK, r.Status, r.Body)
+	s := decode[struct {
+		State      string
+		FinishedAt *string `json:"finished_at"`
+		Errors     []any
+	}](t, r.Body)
+	require.Contains(t, []string{"idle", "copying", "verifying", "switching", "cleaning", "completed"}, s.State, r.Body)
+	require.Empty(t, s.Errors)
+	return s.State, s.State == "idle" || s.FinishedAt != nil
+}
+
+// A gateway may be killed at any moment of a migration: what was acknowledged is there, what was deleted stays deleted,
+// and the next one to start goes on with it.
+func TestKilledWhileFilesAreMoved(t *testing.T) {
+	t.Parallel()
+	testkit.EachDatabase(t, func(t *testing.T, d testkit.Database) {
+		t.Parallel()
+		bucket := testkit.NewS3(t)
+		p := in(t, on(d).with(env{"PORTICO_ADMIN_EMAIL": gatewaytest.Admin, "PORTICO_ADMIN_PASSWORD": testkit.Password}))
+		g := p.serve(t)
+		token := g.SignIn(t, gatewaytest.Admin, testkit.Password)
+		o := openOffice(t, g)
+		moves := 0
+		begin := func() {
+			if _, ended := g.state(t, token); !ended {
+				return
+			}
+			target := []map[string]any{
+				{"backend": "local", "config": map[string]any{"root": "other"}},
+				{"backend": "s3", "config": bucket.Config("files")},
+				{"backend": "local", "config": map[string]any{"root": "objects"}},
+			}[moves%3]
+			moves++
+			body, err := json.Marshal(target)
+			require.NoError(t, err)
+			r := g.Call(t, testkit.Request{Method: http.MethodPost, Path: migratePath, Token: token, Body: string(body)})
+			require.Equal(t, http.StatusAccepted, r.Status, r.Body)
+		}
+		killed := map[string]int{}
+		for round := range *kills {
+			begin()
+			stop := o.work(t, g)
+			if round%4 > 0 { // else while nobody has taken it up
+				require.Eventually(t, func() bool { return strings.Contains(g.err.String(), `"taken":true`) }, patience, time.Millisecond)
+			}
+			time.Sleep(rand.N(1500 * time.Millisecond)) // any moment is a good one
+			state, _ := g.state(t, token)
+			killed[state]++
+			g.kill(t)
+			stop()
+			g = p.serve(t)
+			o.check(t, g)
+		}
+		t.Log("killed while", killed, "in", moves, "migrations")
+		begin()
+		stop := o.work(t, g)
+		require.Eventually(t, func() bool { _, ended := g.state(t, token); return ended }, patience, 50*time.Millisecond)
+		stop()
+		o.check(t, g)
+		require.Equal(t, 0, g.stop(t))
+		p.succeeds(t, "storage", "verify")
+	})
+}
