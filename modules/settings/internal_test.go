@@ -21,7 +21,7 @@ func internalPaths(t *testing.T) []string {
 	var paths []string
 	for _, r := range internal.Routes() {
 		if strings.HasPrefix(r.Path, "/internal/") {
-			paths = append(paths, strings.NewReplacer("{service_id}", "doc-service", "{book}", "first").Replace(r.Path))
+			paths = append(paths, strings.NewReplacer("{service_id}", "doc-service", "{book}", "first", "{key...}", "any/key").Replace(r.Path))
 		}
 	}
 	require.Subset(t, paths, []string{"/internal/settings/documents/limits", "/internal/settings/system-prompts/doc-service", "/internal/notes/first/tokens"})
@@ -35,6 +35,8 @@ func TestInternalDoor(t *testing.T) {
 		does(t, g, "PATCH", "/api/notes/first", `{"mirror_token":"c4n4ry-w0rd"}`)
 		door := testkit.Gateway{URL: g.Internal}
 		unknown := g.Call(t, admin("GET", "/api/nowhere", ""))
+		object := testkit.Request{Method: "PUT", Path: "/internal/storage/objects/any/key", Token: serviceToken, Body: "content"}
+		require.Equal(t, 201, door.Call(t, object).Status)
 		for _, path := range paths {
 			for authorization, detail := range map[string]string{
 				"":                             "Not authenticated",
