@@ -29,10 +29,12 @@ these names; DATABASE_URL names the database, which may be the gateway's
 (postgres://...; SQLite in the data directory when empty).
 
 With --gateway (DOCSERVICE_GATEWAY_URL) the limit of uploads and the AI that
-sorts documents into categories are those of the gateway's settings. It names the
+sorts documents into categories are those of the gateway's settings, and files are
+kept in the gateway's storage, unless that is an external service; those in the
+data directory move there. It names the
 gateway's internal interface, such as http://gateway:8002; the token to show there
 is read from PORTICO_SERVICE_TOKEN, which the gateway has, too. Without it there
-is no AI, and an upload may have 500 MiB.
+is no AI, an upload may have 500 MiB, and files stay in the data directory.
 
 As a plugin of the gateway it has settings: which superusers may change and, with
 --required-groups (DOCSERVICE_REQUIRED_GROUPS), the members of groups, by name or

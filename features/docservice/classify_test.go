@@ -159,9 +159,12 @@ func TestClassifyUnavailable(t *testing.T) {
 func TestClassifyWithoutGateway(t *testing.T) {
 	for name, at := range map[string]feature.Gateway{"none": {}, "not there": {URL: "http://127.0.0.1:1", Token: "x"}} {
 		t.Run(name, func(t *testing.T) {
-			f := start(t, Config{Gateway: at})
+			f := start(t, Config{})
 			f.category("Alpha")
 			d := f.add(ann, "a.pdf", pdfOf(1, ""))
+			f.close()
+			f.config.Gateway = at
+			f.open()
 			f.call(ann, "POST", "/documents/"+d.ID+"/classify", "").is(503, "AI")
 		})
 	}

@@ -27,7 +27,7 @@ import (
 
 // Config says where documents are kept and what is taken.
 type Config struct {
-	DataDir        string // holds the files, and the metadata unless DatabaseURL is set; made when missing; one process at a time
+	DataDir        string // holds the files that are not at Gateway, and the metadata unless DatabaseURL is set; made when missing; one process at a time
 	DatabaseURL    string // empty: SQLite documents.db in DataDir; else as platform/database has it, shared with others if need be
 	CheckSchema    bool   // refuse to start where the schema is behind, in place of bringing it up to date
 	MaxConnections int    // to the database; 5 when zero
@@ -44,8 +44,9 @@ type Config struct {
 	// Empty: made in DataDir.
 	SecretKey string
 
-	// Gateway tells how large an upload may be and which AI classifies documents. Zero: MaxUploadBytes is the limit, and
-	// there is no AI.
+	// Gateway tells how large an upload may be and which AI classifies documents, and keeps what documents hold as objects
+	// of its storage, unless its storage is an external service: it takes over the files of DataDir then. Zero:
+	// MaxUploadBytes is the limit, there is no AI, and files stay in DataDir.
 	Gateway feature.Gateway
 
 	Logger *slog.Logger // slog.Default when nil
@@ -68,12 +69,14 @@ type Service struct {
 	maxUpload  int64
 	site       *web.Site
 	gateway    *gateway
+	objects    *objectStore
 	settings   *settingsStore
 	ai         aiClient
 	asked      chan struct{}
 	worker     *worker
 	classifier *classifier
 	sweeper    *loop
+	mover      *mover
 
 	requiredGroups []string
 }
@@ -106,7 +109,8 @@ func New(ctx context.Context, c Config) (*Service, error) {
 		return nil, fmt.Errorf("data_dir: cannot use %s: %w", c.DataDir, err)
 	}
 	s := &Service{
-		files: files, log: c.Logger, maxUpload: c.MaxUploadBytes, gateway: gateway, asked: make(chan struct{}, askedAtOnce), requiredGroups: groups,
+		files: files, log: c.Logger, maxUpload: c.MaxUploadBytes, gateway: gateway, objects: newObjectStore(c.Gateway),
+		asked: make(chan struct{}, askedAtOnce), requiredGroups: groups,
 	}
 	if err := s.start(ctx, c); err != nil {
 		return nil, errors.Join(err, s.release())
@@ -142,9 +146,10 @@ func (s *Service) start(ctx context.Context, c Config) error {
 	}); err != nil {
 		return err
 	}
+	s.mover = startMover(ctx, s)
 	s.classifier = startClassifier(ctx, s)
 	if s.worker, err = startWorker(ctx, s, newInspector(c.Inspector)); err != nil {
-		return errors.Join(err, s.classifier.stop(ctx))
+		return errors.Join(err, s.classifier.stop(ctx), s.mover.stop(ctx))
 	}
 	s.sweeper = startSweeper(ctx, s)
 	return nil
@@ -165,11 +170,15 @@ func (s *Service) Close(ctx context.Context) error {
 	if err := s.classifier.stop(ctx); err != nil {
 		return err
 	}
+	if err := s.mover.stop(ctx); err != nil {
+		return err
+	}
 	return s.release()
 }
 
 func (s *Service) release() error {
 	s.gateway.close()
+	s.objects.close()
 	s.ai.close()
 	var err error
 	if s.db != nil {
@@ -195,14 +204,13 @@ func (s *Service) settleAll(ctx context.Context) error {
 	return nil
 }
 
-// settle puts a staged file into its place when its document exists, and removes it when not.
+// settle puts a staged file into its place when it is what its document holds, and removes it when not.
 func (s *Service) settle(ctx context.Context, id string) error {
-	var count int64
-	if err := s.db.WithContext(ctx).Model(&document{}).Where("id = ?", id).Count(&count).Error; err != nil {
-		return err
-	}
-	if count == 0 {
+	switch d, err := s.again(ctx, id); {
+	case errors.Is(err, errNoDocument), err == nil && d.Stored == inObjects:
 		return s.files.remove(id)
+	case err != nil:
+		return err
 	}
 	if err := s.files.place(id); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err

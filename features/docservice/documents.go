@@ -30,7 +30,7 @@ type listed struct {
 }
 
 const (
-	documentColumns = "id, owner_id, title, filename, size, sha256, status, pages, error, created_at, updated_at"
+	documentColumns = "id, owner_id, title, filename, size, sha256, stored, status, pages, error, created_at, updated_at"
 	withBelongings  = "page.*, " +
 		"coalesce((SELECT string_agg(group_id, ',' ORDER BY group_id) FROM document_shares WHERE document_id = page.id), '') AS shared_group_ids, " +
 		"coalesce((SELECT string_agg(category_id, ',' ORDER BY category_id) FROM document_category_assignments WHERE document_id = page.id), '') AS category_ids"
@@ -171,28 +171,61 @@ func shareWith(tx *gorm.DB, who caller, id string, groups []string) error {
 	return tx.Create(&added).Error
 }
 
-// create makes the row of a document whose file is staged, and puts the file into its place.
+// create makes the row of a document whose file is staged, and brings the file to where it stays.
 func (s *Service) create(ctx context.Context, d *document) error {
-	err := database.Write(ctx, s.db, func(tx *gorm.DB) error { return tx.Create(d).Error })
+	chosen, err := s.objects.isChosen(ctx)
+	insert := func(tx *gorm.DB) error { return tx.Create(d).Error }
+	arrive := s.files.place
+	switch {
+	case err != nil:
+		return errors.Join(err, s.files.remove(d.ID))
+	case chosen:
+		d.Stored, arrive = inObjects, s.files.remove
+		err = s.createObject(ctx, d, insert)
+	default:
+		d.Stored = inFolder
+		err = database.Write(ctx, s.db, insert)
+	}
 	if err != nil {
 		return s.undecided(ctx, d.ID, err)
 	}
-	if err := s.files.place(d.ID); err != nil && !errors.Is(err, os.ErrNotExist) { // not there: deleted meanwhile
+	if err := arrive(d.ID); err != nil && !errors.Is(err, os.ErrNotExist) { // not there: deleted meanwhile
 		s.log.ErrorContext(ctx, "file stays staged", "document_id", d.ID, "error", err)
 	}
 	s.worker.notify()
 	return nil
 }
 
-// remove deletes a document with its file.
+func (s *Service) createObject(ctx context.Context, d *document, insert func(tx *gorm.DB) error) error {
+	file, err := s.files.open(d.ID)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	return s.store(ctx, d, file, insert)
+}
+
+// remove deletes a document with what it holds. An object is removed afterwards, as soon as the gateway can be reached.
 func (s *Service) remove(ctx context.Context, who caller, id string) error {
-	if err := s.change(ctx, who, id, func(_ *gorm.DB, d *document) error { id = d.ID; return nil }); err != nil {
+	var stored string
+	err := s.change(ctx, who, id, func(_ *gorm.DB, d *document) error { id, stored = d.ID, d.Stored; return nil })
+	if err != nil {
 		return err
 	}
-	if err := s.files.unplace(id); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
+	if stored == inFolder {
+		if err := s.files.unplace(id); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
 	}
-	err := s.change(ctx, who, id, func(tx *gorm.DB, d *document) error { return tx.Delete(d).Error })
+	err = s.change(ctx, who, id, func(tx *gorm.DB, d *document) error {
+		if d.Stored == inObjects {
+			if err := doom(tx, d.ID); err != nil {
+				return err
+			}
+		}
+		return tx.Delete(d).Error
+	})
+	s.mover.notify()
 	if err != nil && !errors.Is(err, errNoDocument) {
 		return s.undecided(ctx, id, err)
 	}

@@ -40,7 +40,11 @@ func TestUploadAndRead(t *testing.T) {
 }
 
 func TestContentRanges(t *testing.T) {
-	f := start(t, Config{})
+	t.Run("folder", func(t *testing.T) { testContentRanges(t, start(t, Config{})) })
+	t.Run("objects", func(t *testing.T) { testContentRanges(t, start(t, Config{Gateway: newGatewayWithObjects(t).at()})) })
+}
+
+func testContentRanges(t *testing.T, f *fixture) {
 	content := string(pdfOf(2, ""))
 	d := f.add(ann, "Übersicht 1.pdf", []byte(content))
 	path := "/documents/" + d.ID + "/content"
@@ -57,7 +61,11 @@ func TestContentRanges(t *testing.T) {
 	require.Equal(t, fmt.Sprintf("bytes 5-9/%d", len(content)), r.header.Get("Content-Range"))
 	require.Equal(t, "inline; filename*=utf-8''%C3%9Cbersicht%201.pdf", r.header.Get("Content-Disposition"))
 	require.Equal(t, content[len(content)-6:], get("GET", "Range", "bytes=-6").is(206).body)
-	get("GET", "Range", "bytes=999999-").is(416)
+	require.Equal(t, content[9:], get("GET", "Range", "bytes=9-").is(206).body)
+	require.Equal(t, content, get("GET", "Range", "bytes=0-").is(206).body)
+	require.Equal(t, content, get("GET", "Range", "bytes=0-3,5-6", "If-Range", `"other"`).is(200).body)
+	require.Equal(t, fmt.Sprintf("bytes */%d", len(content)), get("GET", "Range", "bytes=999999-").is(416).header.Get("Content-Range"))
+	get("HEAD", "Range", "bytes=0-3").is(206)
 	require.Empty(t, get("GET", "If-None-Match", etag).is(304).body)
 	require.Equal(t, etag, get("GET").is(200).header.Get("ETag"))
 	get("GET", "Range", "bytes=0-3", "If-Range", etag).is(206)

@@ -15,7 +15,7 @@ import (
 	"portico.internal/platform/errs"
 )
 
-// fileStore keeps the content of documents: files/ab/<id>.pdf, where ab are the first two digits of the id.
+// fileStore keeps the content of documents that is not kept by the gateway: files/ab/<id>.pdf, where ab are the first two digits of the id.
 //
 // Row and file of a document come and go in two steps, and a crash may fall between them. So a file is in
 // files/staging while its row is being made or deleted: whatever is found there at the start belongs to a row, and
@@ -31,8 +31,13 @@ func openFiles(dataDir string) (*fileStore, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.lock, err = lockDir(s.root)
-	return s, err
+	if s.lock, err = lockDir(s.root); err != nil {
+		return nil, err
+	}
+	if err := os.Remove(s.spoolPath()); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
 }
 
 func (s *fileStore) close() error { return s.lock.Close() }
@@ -113,6 +118,39 @@ func (s *fileStore) open(id string) (*os.File, error) {
 		return nil, diskError(err)
 	}
 	return f, nil
+}
+
+// spoolPath is where the content of an object is while it is being read. One is at a time.
+func (s *fileStore) spoolPath() string { return filepath.Join(s.root, "staging", "reading") }
+
+// spool makes a file of what d holds, to be given to unspool, for who needs one.
+func (s *fileStore) spool(content io.Reader, d *document) (*os.File, error) {
+	f, err := os.OpenFile(s.spoolPath(), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, diskError(err)
+	}
+	source, hash := &noting{Reader: io.LimitReader(content, d.Size)}, sha256.New()
+	_, err = io.Copy(io.MultiWriter(f, hash), source)
+	switch {
+	case source.failure != nil:
+		err = source.failure
+	case err != nil:
+		err = diskError(err)
+	case hex.EncodeToString(hash.Sum(nil)) != d.SHA256:
+		err = errObjectDiffers
+	default:
+		_, err = f.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		s.unspool(f)
+		return nil, err
+	}
+	return f, nil
+}
+
+func (s *fileStore) unspool(f *os.File) {
+	_ = f.Close()
+	_ = os.Remove(f.Name()) // else the next one, or the next start, does it
 }
 
 // staged lists the ids of staged files.

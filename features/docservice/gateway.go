@@ -67,8 +67,8 @@ type systemPrompt struct {
 	Prompt string `json:"prompt"`
 }
 
-func newGateway(at feature.Gateway, log *slog.Logger) (*gateway, error) {
-	client := &http.Client{
+func newGatewayClient() *http.Client {
+	return &http.Client{
 		Timeout: gatewayTimeout,
 		Transport: &http.Transport{
 			Proxy:               nil, // the gateway is reached directly, whatever the environment says
@@ -77,6 +77,10 @@ func newGateway(at feature.Gateway, log *slog.Logger) (*gateway, error) {
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // the token stays here
 	}
+}
+
+func newGateway(at feature.Gateway, log *slog.Logger) (*gateway, error) {
+	client := newGatewayClient()
 	if at == (feature.Gateway{}) {
 		return &gateway{&setting[limits]{}, &setting[aiSettings]{}, &setting[systemPrompt]{}, client}, nil
 	}

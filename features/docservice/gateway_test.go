@@ -26,6 +26,7 @@ type fakeGateway struct {
 	status    int               // that it answers whatever is asked, unless 0
 	asked     int
 	unchanged int // times it answered 304
+	objects   *fakeObjects
 }
 
 func newFakeGateway(t *testing.T) *fakeGateway {
@@ -34,6 +35,7 @@ func newFakeGateway(t *testing.T) *fakeGateway {
 		"ai":                         `{"provider":null,"providers":{},"allowed_hosts":[]}`,
 		"system-prompts/doc-service": `{"service_id":"doc-service","name":"Documents","prompt":"Sort it well.","is_default":false,"updated_at":null}`,
 	}}
+	g.objects = newFakeObjects()
 	g.Server = httptest.NewServer(http.HandlerFunc(g.serve))
 	t.Cleanup(g.Close)
 	return g
@@ -42,6 +44,10 @@ func newFakeGateway(t *testing.T) *fakeGateway {
 func (g *fakeGateway) at() feature.Gateway { return feature.Gateway{URL: g.URL, Token: gatewayToken} }
 
 func (g *fakeGateway) serve(w http.ResponseWriter, r *http.Request) {
+	if strings.HasPrefix(r.URL.Path, "/internal/storage/objects") {
+		g.objects.ServeHTTP(w, r)
+		return
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.asked++
@@ -73,7 +79,7 @@ func (g *fakeGateway) set(path, value string) {
 	}
 }
 
-// fail makes every answer the status, until it is 0.
+// fail makes every answer about a setting the status, until it is 0.
 func (g *fakeGateway) fail(status int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -176,7 +182,11 @@ func TestGatewayIsAskedSparingly(t *testing.T) {
 // A gateway that hangs holds an upload up for a moment only.
 func TestGatewayHangs(t *testing.T) {
 	stop := make(chan struct{})
-	hanging := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	hanging := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/internal/storage/") {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
 		select {
 		case <-stop:
 		case <-r.Context().Done():

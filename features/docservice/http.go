@@ -2,7 +2,6 @@ package docservice
 
 import (
 	"context"
-	"mime"
 	"net/http"
 	"time"
 
@@ -101,26 +100,6 @@ func (s *Service) serveStatus(ctx context.Context, in *documentIn) (*DocumentSta
 	}
 	d := l.Document
 	return &DocumentStatus{ID: d.ID, Status: d.Status, Pages: d.Pages, Error: d.Error, UpdatedAt: d.UpdatedAt}, nil
-}
-
-func (s *Service) serveContent(w http.ResponseWriter, r *http.Request) error {
-	l, err := s.get(r.Context(), callerFrom(r.Context()), r.PathValue("id"))
-	if err != nil {
-		return err
-	}
-	file, err := s.files.open(l.Document.ID)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	h := w.Header()
-	h.Set("Content-Type", contentType)
-	h.Set("Content-Disposition", mime.FormatMediaType("inline", map[string]string{"filename": l.Document.Filename}))
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Cache-Control", "private, no-cache") // ask again each time: sharing may have ended
-	h.Set("ETag", `"`+l.Document.SHA256+`"`)
-	http.ServeContent(w, r, "", l.Document.CreatedAt, file)
-	return nil
 }
 
 type patchDocumentIn struct {

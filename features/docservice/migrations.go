@@ -77,6 +77,17 @@ var steps = []migrate.Step{
 		)`,
 		`INSERT INTO document_settings (id, value, version, api_key_for) VALUES (1, '{}', 0, '')`,
 	)},
+	{Revision: "e80c5f7b3a19", Up: migrate.SQL(
+		`ALTER TABLE documents ADD COLUMN stored VARCHAR(16) NOT NULL DEFAULT 'folder'
+			CONSTRAINT ck_documents_stored CHECK (stored IN ('folder', 'objects'))`,
+		`CREATE INDEX ix_documents_folder ON documents (id) WHERE stored = 'folder'`,
+		`CREATE TABLE document_loose_objects (
+			document_id VARCHAR(36) PRIMARY KEY,
+			due_at TIMESTAMPTZ NOT NULL,
+			doomed BOOLEAN NOT NULL
+		)`,
+		`CREATE INDEX ix_document_loose_objects_due_at ON document_loose_objects (due_at)`,
+	)},
 }
 
 // bringSchema brings the schema up to date, or with checkOnly fails where it is not.

@@ -21,6 +21,7 @@ type document struct {
 	Filename     string
 	Size         int64
 	SHA256       string `gorm:"column:sha256"`
+	Stored       string `gorm:"default:folder"` // where its content is
 	Status       string
 	Pages        *int
 	Error        *string // why it failed, for its owner
@@ -37,6 +38,15 @@ type excerpt struct {
 }
 
 func (excerpt) TableName() string { return "document_excerpts" }
+
+// looseObject is an object that belongs to no document, or not yet.
+type looseObject struct {
+	DocumentID string    `gorm:"primaryKey"`
+	DueAt      time.Time // when it is removed
+	Doomed     bool      // no document can have it any more
+}
+
+func (looseObject) TableName() string { return "document_loose_objects" }
 
 // share lets the members of a group see a document.
 type share struct {

@@ -81,7 +81,7 @@ func TestRetentionOfMany(t *testing.T) {
 		f.open()
 		stuck := f.aged("stuck.pdf", 3*day)
 		var rows []document
-		for i := range sweepBatch + 1 {
+		for i := range 2*sweepBatch + 1 {
 			rows = append(rows, document{ID: fmt.Sprintf("%08x-0000-4000-8000-000000000000", i), OwnerID: ann.id, Title: "x", Filename: "x.pdf",
 				SHA256: stuckSum, Status: statusReady, CreatedAt: f.db.NowFunc().Add(-3 * day)})
 		}
@@ -124,11 +124,7 @@ func TestLoopComesBack(t *testing.T) {
 		return false, nil
 	})
 	for range 10 {
-		select {
-		case <-worked:
-		case <-time.After(20 * time.Second):
-			t.Fatal("it does not come back")
-		}
+		<-worked
 	}
 	require.NoError(t, l.stop(t.Context()))
 	require.Equal(t, time.Hour, sweepEvery)

@@ -10,6 +10,7 @@ import (
 	"gorm.io/gorm/clause"
 
 	"portico.internal/platform/database"
+	"portico.internal/platform/errs"
 )
 
 // maxAttempts is how often reading a document is begun: one that ends this process must not do so for ever.
@@ -25,6 +26,9 @@ type worker struct {
 	*Service
 	*loop
 	inspector *inspector
+
+	waiting []string // ids of documents whose content cannot be had at this moment, so that they do not hold up the others
+	cause   error    // why
 }
 
 func startWorker(ctx context.Context, s *Service, i *inspector) (*worker, error) {
@@ -43,18 +47,33 @@ func startWorker(ctx context.Context, s *Service, i *inspector) (*worker, error)
 // next reads the document that has waited longest.
 func (w *worker) next(ctx context.Context) (more bool, err error) {
 	d, err := w.claim(ctx)
+	if err == nil && d == nil {
+		err, w.waiting, w.cause = w.cause, nil, nil
+	}
 	if err != nil || d == nil {
 		return false, err
 	}
-	return true, w.read(ctx, d)
+	err = w.read(ctx, d)
+	if errs.KindOf(err) == errs.Unavailable && ctx.Err() == nil && len(w.waiting) < maxWaiting {
+		w.waiting, w.cause = append(w.waiting, d.ID), err
+		return true, nil
+	}
+	return true, err
 }
 
-// claim returns the document that has waited longest, nil when none waits, and counts the attempt.
+const maxWaiting = 100
+
+// claim returns the document that has waited longest, those aside whose content cannot be had; nil when none waits. It
+// counts the attempt.
 func (w *worker) claim(ctx context.Context) (*document, error) {
 	var d *document
 	err := database.Write(ctx, w.db, func(tx *gorm.DB) error {
 		var waiting []document
-		if err := tx.Where("status = ?", statusProcessing).Order("created_at, id").Limit(1).
+		query := tx.Where("status = ?", statusProcessing)
+		if len(w.waiting) > 0 {
+			query = query.Where("id NOT IN ?", w.waiting)
+		}
+		if err := query.Order("created_at, id").Limit(1).
 			Clauses(clause.Locking{Strength: "UPDATE"}).Find(&waiting).Error; err != nil {
 			return err
 		}
@@ -73,7 +92,7 @@ func (w *worker) read(ctx context.Context, d *document) error {
 	var problem unreadable
 	switch {
 	case err == nil || errors.As(err, &problem):
-	case ctx.Err() != nil: // stopping is not the document's fault
+	case ctx.Err() != nil, errs.KindOf(err) == errs.Unavailable: // stopping is not the document's fault, nor a storage that is away
 		return errors.Join(err, database.Write(context.WithoutCancel(ctx), w.db, func(tx *gorm.DB) error {
 			return tx.Model(&document{}).Where("id = ?", d.ID).UpdateColumn("attempts", gorm.Expr("attempts - 1")).Error
 		}))
@@ -96,15 +115,27 @@ func (w *worker) inspect(ctx context.Context, d *document) (facts, error) {
 	if d.Attempts >= maxAttempts {
 		return facts{}, isHopeless
 	}
-	file, err := w.files.open(d.ID)
-	if errors.Is(err, os.ErrNotExist) {
-		return facts{}, isLost
-	}
+	from, err := w.open(ctx, d)
 	if err != nil {
-		return facts{}, err
+		return facts{}, lost(err)
 	}
-	defer file.Close()
+	defer from.Close()
+	file, ok := from.(*os.File)
+	if !ok {
+		if file, err = w.files.spool(from, d); err != nil {
+			return facts{}, lost(err)
+		}
+		defer w.files.unspool(file)
+	}
 	return w.inspector.inspect(ctx, file)
+}
+
+// lost tells content that is not there from content that cannot be had.
+func lost(err error) error {
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, errNoObject) || errors.Is(err, errNoDocument) {
+		return isLost
+	}
+	return err
 }
 
 // finish records the outcome, unless the document has been deleted meanwhile.

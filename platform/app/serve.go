@@ -96,9 +96,13 @@ func (p *program) serve(ctx context.Context) (err error) {
 // answer serves both doors until ctx ends or one of them breaks.
 func (g *gateway) answer(ctx context.Context, d *doors, public, internal http.Handler) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return web.Serve(ctx, d.public, public, g.base.HTTP.ShutdownGrace, g.log) })
+	needed, last := context.WithCancel(context.WithoutCancel(ctx)) // by the requests at the public door, until the last has ended
+	group.Go(func() error {
+		defer last()
+		return web.Serve(ctx, d.public, public, g.base.HTTP.ShutdownGrace, g.log)
+	})
 	if d.internal != nil {
-		group.Go(func() error { return web.Serve(ctx, d.internal, internal, g.base.HTTP.ShutdownGrace, g.log) })
+		group.Go(func() error { return web.Serve(needed, d.internal, internal, g.base.HTTP.ShutdownGrace, g.log) })
 	}
 	return group.Wait()
 }
