@@ -259,7 +259,7 @@ func TestKilledWhileFilesAreMoved(t *testing.T) {
 			if round%4 > 0 { // else while nobody has taken it up
 				require.Eventually(t, func() bool { return strings.Contains(g.err.String(), `"taken":true`) }, patience, time.Millisecond)
 			}
-			time.Sleep(rand.N(1500 * time.Millisecond)) // any moment is a good one
+			time.Sleep(rand.N(2500 * time.Millisecond)) // any moment is a good one
 			state, _ := g.state(t, token)
 			killed[state]++
 			g.kill(t)
@@ -268,6 +268,12 @@ func TestKilledWhileFilesAreMoved(t *testing.T) {
 			o.check(t, g)
 		}
 		t.Log("killed while", killed, "in", moves, "migrations")
+		if *kills >= 100 {
+			require.Greater(t, moves, *kills/20, "it gets on between the kills")
+			for _, state := range []string{"copying", "verifying", "cleaning"} {
+				require.NotZero(t, killed[state], state)
+			}
+		}
 		begin()
 		stop := o.work(t, g)
 		require.Eventually(t, func() bool { _, ended := g.state(t, token); return ended }, patience, 50*time.Millisecond)
