@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -112,6 +113,9 @@ func (s *service) attempt(ctx context.Context, who name, try func() (right bool,
 	failed = !right
 	if err != nil {
 		failed = ctx.Err() != nil // leaving before the answer costs as much as a wrong password
+	}
+	if !failed && errors.Is(err, context.DeadlineExceeded) {
+		attempt.hung = err
 	}
 	return right, err
 }

@@ -47,13 +47,20 @@ type bucket struct {
 	limit    int
 	failures []time.Time // of the last minute, oldest first
 	pending  int
-	decided  chan struct{} // closed at the next end of an attempt
+	next     *decision // the next end of an attempt
+}
+
+// decision is the end of an attempt, for those who wait for it.
+type decision struct {
+	made chan struct{} // closed when it is
+	hung error
 }
 
 // attempt is one try to log in that was let through.
 type attempt struct {
 	throttle *throttle
 	buckets  []*bucket
+	hung     error // of a database that did not answer in time
 }
 
 func newThrottle(failuresPerMinute int) *throttle {
@@ -67,7 +74,7 @@ func newThrottle(failuresPerMinute int) *throttle {
 
 // begin lets an attempt pass, to be ended by [attempt.end]. It fails with errs.TooManyRequests, and after how long to try
 // again, when there were too many failures, and with errs.Unavailable when too many attempts are waiting, or one has
-// waited for too long, for others to be decided.
+// waited for too long, for others to be decided, or for one that has waited in vain for the database.
 func (t *throttle) begin(ctx context.Context, account string, address netip.Addr) (*attempt, error) {
 	if t.perAccount == 0 {
 		return &attempt{throttle: t}, nil
@@ -88,7 +95,7 @@ func (t *throttle) begin(ctx context.Context, account string, address netip.Addr
 			for _, b := range buckets {
 				b.pending++
 			}
-			return &attempt{t, buckets}, nil
+			return &attempt{throttle: t, buckets: buckets}, nil
 		}
 		for _, b := range buckets {
 			t.forgetIdle(b)
@@ -96,14 +103,14 @@ func (t *throttle) begin(ctx context.Context, account string, address netip.Addr
 		if after := retryAfter(buckets, now); after > 0 {
 			return nil, errs.New(errs.TooManyRequests, "Too many failed logins, try again later").Retry(after)
 		}
-		if err := t.wait(ctx, buckets[full].decided); err != nil {
+		if err := t.wait(ctx, buckets[full].next); err != nil {
 			return nil, err
 		}
 	}
 }
 
-// wait lets go of the lock until the channel is closed.
-func (t *throttle) wait(ctx context.Context, decided <-chan struct{}) error {
+// wait lets go of the lock until the decision is made.
+func (t *throttle) wait(ctx context.Context, next *decision) error {
 	if t.waiting >= maxWaiting {
 		return errBusy()
 	}
@@ -114,8 +121,8 @@ func (t *throttle) wait(ctx context.Context, decided <-chan struct{}) error {
 		t.waiting--
 	}()
 	select {
-	case <-decided:
-		return nil
+	case <-next.made:
+		return next.hung
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
@@ -125,7 +132,8 @@ func errBusy() error {
 	return errs.New(errs.Unavailable, "Too many logins at once, try again later").Retry(5 * time.Second)
 }
 
-// end decides the attempt: a failure counts for a minute from now.
+// end decides the attempt: a failure counts for a minute from now. Those who wait for one that hung fail as it did: ten at
+// a time they would wait in vain for ever longer.
 func (a *attempt) end(failed bool) {
 	a.throttle.mu.Lock()
 	defer a.throttle.mu.Unlock()
@@ -134,8 +142,9 @@ func (a *attempt) end(failed bool) {
 		if failed {
 			b.failures = append(b.failures, time.Now())
 		}
-		close(b.decided)
-		b.decided = make(chan struct{})
+		b.next.hung = a.hung
+		close(b.next.made)
+		b.next = &decision{made: make(chan struct{})}
 		a.throttle.forgetIdle(b)
 	}
 }
@@ -149,7 +158,7 @@ func (t *throttle) bucket(key bucketKey, limit int, now time.Time) *bucket {
 		return b
 	}
 	t.makeRoom()
-	b := &bucket{key: key, limit: limit, decided: make(chan struct{})}
+	b := &bucket{key: key, limit: limit, next: &decision{made: make(chan struct{})}}
 	t.buckets[key] = t.recent.PushFront(b)
 	return b
 }

@@ -173,6 +173,16 @@ func TestThrottleWaitsForABoundedTime(t *testing.T) {
 		require.NoError(t, try(th, "other", home, false), "others do not queue")
 		hung.end(false)
 		wg.Wait()
+
+		hung = must(th.begin(t.Context(), "owner", home))
+		for range maxWaiting {
+			wg.Go(func() { assert.ErrorIs(t, try(th, "owner", home, false), context.DeadlineExceeded) })
+		}
+		synctest.Wait()
+		hung.hung = context.DeadlineExceeded
+		hung.end(false)
+		wg.Wait()
+		require.NoError(t, try(th, "owner", home, false), "the next one finds out for itself")
 	})
 }
 

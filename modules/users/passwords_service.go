@@ -109,7 +109,7 @@ func resetHash(token string) string {
 
 func errBadReset() error { return errs.New(errs.BadRequest, "Invalid or expired reset token") }
 
-func (s *service) ResetPassword(ctx context.Context, token, password string) (Session, error) {
+func (s *service) ResetPassword(ctx context.Context, token, password string) (session Session, err error) {
 	if err := CheckPassword(password); err != nil {
 		return Session{}, errs.New(errs.Invalid, err.Error())
 	}
@@ -118,7 +118,7 @@ func (s *service) ResetPassword(ctx context.Context, token, password string) (Se
 	if err != nil {
 		return Session{}, err
 	}
-	defer done()
+	defer func() { done(err) }()
 	id, err := resettable(s.db.WithContext(ctx), key)
 	if err != nil {
 		return Session{}, err
@@ -127,7 +127,7 @@ func (s *service) ResetPassword(ctx context.Context, token, password string) (Se
 	if err != nil {
 		return Session{}, err
 	}
-	session, err := s.restart(ctx, id, func(tx *gorm.DB, _ *User) error {
+	session, err = s.restart(ctx, id, func(tx *gorm.DB, _ *User) error {
 		_, err := resettable(tx, key)
 		return err
 	}, setPassword(hash))

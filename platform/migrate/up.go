@@ -75,6 +75,7 @@ func (p *Plan) lock(tx *gorm.DB) error {
 	key.Write([]byte("portico migrations " + p.table))
 	for _, statement := range []string{
 		"SET LOCAL statement_timeout = 0",
+		"SET LOCAL idle_in_transaction_session_timeout = 0", // a step may do more than ask the database
 		fmt.Sprintf("SET LOCAL lock_timeout = '%ds'", int(turn.Seconds())),
 		fmt.Sprintf("SELECT pg_advisory_xact_lock(%d)", int64(key.Sum64())), // ends with the transaction, on whichever connection
 		"SET LOCAL lock_timeout = '" + tableLocks + "'",
