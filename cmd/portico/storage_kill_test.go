@@ -2,15 +2,12 @@ package main_test
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,23 +20,16 @@ import (
 	"portico.internal/platform/testkit"
 )
 
-var kills = flag.Int("kills", 5, "how often a gateway that moves files is killed, on each database")
+var kills = flag.Int("kills", 5, "how often a gateway, or its database, is killed at work, on each database")
 
 const (
 	keptObjects = 800 // that nobody touches
 	people      = 5   // who work meanwhile
 	ownObjects  = 40  // of each of them
 	opEvery     = 100 * time.Millisecond
-	absent      = "" // in place of a content: there is none
 )
 
-// ledger says which content each key may have: one where that is certain, more after answers that got lost.
-type ledger map[string][]string
-
-// errLost is in the error of a call that got no answer.
-var errLost = errors.New("no answer")
-
-// look reads a key. It fails unless the key has a content that it may have, which is the certain one from then on.
+// look reads a key.
 func (l ledger) look(g *gateway, key string) error {
 	status, content, err := g.objects(http.MethodGet, "/"+key, nil, nil)
 	switch {
@@ -50,35 +40,16 @@ func (l ledger) look(g *gateway, key string) error {
 	case status != http.StatusOK:
 		return fmt.Errorf("GET %s: %d %s", key, status, content)
 	}
-	if !slices.Contains(l[key], content) {
-		return fmt.Errorf("%s has the content %.40q, and none of %.120q", key, content, l[key])
-	}
-	l[key] = []string{content}
-	return nil
+	return l.found(key, content)
 }
 
-// change writes or deletes a key.
-func (l ledger) change(g *gateway, key, content string) error {
-	before := l[key]
-	l[key] = append(slices.Clone(before), content)
-	method, header := http.MethodPut, http.Header{}
+// put writes or deletes a key.
+func (l ledger) put(g *gateway, key, content string) error {
+	method, header := http.MethodPut, http.Header{"X-Content-Sha256": {digest(content)}}
 	if content == absent {
-		method = http.MethodDelete
-	} else {
-		digest := sha256.Sum256([]byte(content))
-		header.Set("X-Content-SHA256", hex.EncodeToString(digest[:]))
+		method, header = http.MethodDelete, nil
 	}
-	status, reply, err := g.objects(method, "/"+key, strings.NewReader(content), header)
-	switch {
-	case err != nil:
-		return fmt.Errorf("%s %s: %w: %w", method, key, errLost, err)
-	case status == http.StatusServiceUnavailable: // as things are on a machine that is busy; it may have been done
-		return nil
-	case status == http.StatusNotFound && !slices.Contains(before, absent), status >= 400 && status != http.StatusNotFound:
-		return fmt.Errorf("%s %s: %d %s, where there was %.120q", method, key, status, reply, before)
-	}
-	l[key] = []string{content}
-	return nil
+	return l.change(key, content, func() (int, string, error) { return g.objects(method, "/"+key, strings.NewReader(content), header) })
 }
 
 // work writes, overwrites, deletes and reads until ctx ends or the gateway is gone.
@@ -99,7 +70,7 @@ func (l ledger) work(ctx context.Context, g *gateway) error {
 		if rand.IntN(3) > 0 {
 			content = key + " " + uuid.NewString()
 		}
-		err := l.change(g, key, content)
+		err := l.put(g, key, content)
 		if err == nil {
 			err = l.look(g, keys[rand.IntN(len(keys))])
 		}
@@ -137,7 +108,7 @@ func openOffice(t testing.TB, g *gateway) *office {
 	for _, l := range o.ledgers() {
 		all.Go(func() error {
 			for key := range l {
-				if err := l.change(g, key, key+" "+uuid.NewString()); err != nil {
+				if err := l.put(g, key, key+" "+uuid.NewString()); err != nil {
 					return err
 				}
 			}
