@@ -81,7 +81,7 @@ type caller = func(method, path, token, body string) func() (int, string, error)
 // pick returns a key of the kind that is certain to be there, empty where there is none.
 func (r *resident) pick(kind string) string {
 	var keys []string
-	for key := range r.ledger {
+	for key := range r.may {
 		if strings.HasPrefix(key, kind+" ") && r.certain(key) {
 			keys = append(keys, key)
 		}
@@ -94,7 +94,7 @@ func (r *resident) pick(kind string) string {
 
 // count is how many things of the kind are certain to be there.
 func (r *resident) count(kind string) (count int) {
-	for key := range r.ledger {
+	for key := range r.may {
 		if strings.HasPrefix(key, kind+" ") && r.certain(key) {
 			count++
 		}
@@ -133,11 +133,11 @@ func (r *resident) group(call caller, admin, value string) error {
 	switch rand.IntN(5) {
 	case 0:
 		err := r.change(key, absent, call("DELETE", path, admin, ""))
-		if in := r.ledger[member]; in != nil {
-			r.ledger[member] = append(slices.Clone(in), absent)
+		if r.may[member] != nil {
+			r.doubt(member, absent)
 		}
-		if !errors.Is(err, errLost) && len(r.ledger[key]) == 1 {
-			r.ledger[member] = []string{absent}
+		if !errors.Is(err, errLost) && len(r.may[key]) == 1 {
+			r.may[member] = []string{absent}
 		}
 		return err
 	case 1:
@@ -145,7 +145,7 @@ func (r *resident) group(call caller, admin, value string) error {
 	}
 	path += "/members/" + r.id
 	switch {
-	case r.ledger[member] == nil || len(r.ledger[member]) == 1 && r.ledger[member][0] == absent:
+	case slices.Equal(r.may[member], []string{absent}) || r.may[member] == nil:
 		return r.change(member, "false", call("POST", path, admin, ""))
 	case !r.certain(member):
 		return nil

@@ -19,7 +19,22 @@ import (
 )
 
 // ledger says for each key which content it may have: one where that is certain, more after answers that got lost.
-type ledger map[string][]string
+type ledger struct {
+	may  map[string][]string
+	past map[string][]string // while it is recorded: all contents that each key may have had meanwhile
+}
+
+func newLedger() *ledger { return &ledger{may: map[string][]string{}} }
+
+// record begins to keep what each key may have at any moment from now on.
+func (l *ledger) record() { l.past = maps.Clone(l.may) }
+
+// at returns the ledger of some moment since the record began, and ends the record.
+func (l *ledger) at() *ledger {
+	some := &ledger{may: l.past}
+	l.past = nil
+	return some
+}
 
 // absent is in place of a content: there is none.
 const absent = ""
@@ -27,42 +42,53 @@ const absent = ""
 // errLost is in the error of a call that got no answer.
 var errLost = errors.New("no answer")
 
-// change sends what gives a key another content, and notes what came of it.
-func (l ledger) change(key, content string, send func() (status int, reply string, err error)) error {
-	before := l[key]
-	if before == nil {
-		before = []string{absent}
+// doubt says that a key may have the content, too, from now on.
+func (l *ledger) doubt(key, content string) {
+	for _, of := range []map[string][]string{l.may, l.past} {
+		if of == nil {
+			continue
+		}
+		before := of[key]
+		if before == nil {
+			before = []string{absent}
+		}
+		of[key] = append(slices.Clone(before), content)
 	}
-	l[key] = append(slices.Clone(before), content)
+}
+
+// change sends what gives a key another content, and notes what came of it.
+func (l *ledger) change(key, content string, send func() (status int, reply string, err error)) error {
+	l.doubt(key, content)
+	may := l.may[key]
 	status, reply, err := send()
 	switch {
 	case err != nil:
 		return fmt.Errorf("%s: %w: %w", key, errLost, err)
 	case status == http.StatusServiceUnavailable: // as things are while the database is away; it may have been done
 		return nil
-	case status == http.StatusNotFound && content == absent && slices.Contains(before, absent):
+	case status == http.StatusNotFound && content == absent && slices.Contains(may[:len(may)-1], absent):
 	case status >= http.StatusBadRequest:
-		return fmt.Errorf("%s: %d %s, where there was %.120q", key, status, reply, before)
+		return fmt.Errorf("%s: %d %s, where there was %.120q", key, status, reply, may)
 	}
-	l[key] = []string{content}
+	l.may[key] = []string{content}
 	return nil
 }
 
 // found fails unless the key may have the content, which is the certain one from then on.
-func (l ledger) found(key, content string) error {
-	if !slices.Contains(l[key], content) {
-		return fmt.Errorf("%s has the content %.40q, and none of %.120q", key, content, l[key])
+func (l *ledger) found(key, content string) error {
+	if !slices.Contains(l.may[key], content) {
+		return fmt.Errorf("%s has the content %.40q, and none of %.120q", key, content, l.may[key])
 	}
-	l[key] = []string{content}
+	l.may[key] = []string{content}
 	return nil
 }
 
 // certain tells whether a key has a content, and no other one.
-func (l ledger) certain(key string) bool { return len(l[key]) == 1 && l[key][0] != absent }
+func (l *ledger) certain(key string) bool { return len(l.may[key]) == 1 && l.may[key][0] != absent }
 
 // resident is somebody who works in a workspace, on things that nobody else touches.
 type resident struct {
-	ledger
+	*ledger
 	name  string
 	id    string
 	token string
@@ -82,13 +108,13 @@ func openWorkspace(t testing.TB, g *gateway) *workspace {
 	t.Helper()
 	w := &workspace{admin: g.SignIn(t, gatewaytest.Admin, testkit.Password)}
 	for i := range residents {
-		r := &resident{ledger: ledger{}, name: fmt.Sprintf("resident-%d", i), ids: map[string]string{}}
+		r := &resident{ledger: newLedger(), name: fmt.Sprintf("resident-%d", i), ids: map[string]string{}}
 		g.register(t, r.name+"@example.com")
 		r.token = g.SignIn(t, r.name+"@example.com", testkit.Password)
 		r.id = decode[struct{ ID string }](t, g.get(t, r.token, "/api/users/me").Body).ID
 		w.all = append(w.all, r)
 	}
-	w.all[0].ledger["limit"], w.all[1].ledger["mode"] = []string{"20"}, []string{"system"} // as they are at the beginning
+	w.all[0].may["limit"], w.all[1].may["mode"] = []string{"20"}, []string{"system"} // as they are at the beginning
 	require.NoError(t, w.look(g), "what there is before anybody has done anything")
 	return w
 }
@@ -118,7 +144,7 @@ func (w *workspace) work(t testing.TB, g *gateway) (stop func()) {
 // acknowledged is how much is certain to be there.
 func (w *workspace) acknowledged() (count int) {
 	for _, r := range w.all {
-		for key := range r.ledger {
+		for key := range r.may {
 			if r.certain(key) {
 				count++
 			}
@@ -134,14 +160,14 @@ func (w *workspace) look(g *gateway) error {
 		return err
 	}
 	for _, r := range w.all {
-		for key := range r.ledger {
+		for key := range r.may {
 			if err := r.found(key, shown[key].content); err != nil {
 				return err
 			}
 			r.ids[key] = shown[key].id
 		}
-		maps.DeleteFunc(shown, func(key string, _ fact) bool { _, known := r.ledger[key]; return known })
-		maps.DeleteFunc(r.ledger, func(key string, may []string) bool { return may[0] == absent })
+		maps.DeleteFunc(shown, func(key string, _ fact) bool { _, known := r.may[key]; return known })
+		maps.DeleteFunc(r.may, func(key string, may []string) bool { return may[0] == absent })
 	}
 	for key, f := range shown {
 		return fmt.Errorf("%s has the content %.40q, and is in no ledger", key, f.content)

@@ -30,7 +30,7 @@ const (
 )
 
 // look reads a key.
-func (l ledger) look(g *gateway, key string) error {
+func (l *ledger) look(g *gateway, key string) error {
 	status, content, err := g.objects(http.MethodGet, "/"+key, nil, nil)
 	switch {
 	case err != nil:
@@ -44,7 +44,7 @@ func (l ledger) look(g *gateway, key string) error {
 }
 
 // put writes or deletes a key.
-func (l ledger) put(g *gateway, key, content string) error {
+func (l *ledger) put(g *gateway, key, content string) error {
 	method, header := http.MethodPut, http.Header{"X-Content-Sha256": {digest(content)}}
 	if content == absent {
 		method, header = http.MethodDelete, nil
@@ -53,9 +53,9 @@ func (l ledger) put(g *gateway, key, content string) error {
 }
 
 // work writes, overwrites, deletes and reads until ctx ends or the gateway is gone.
-func (l ledger) work(ctx context.Context, g *gateway) error {
-	keys := make([]string, 0, len(l))
-	for key := range l {
+func (l *ledger) work(ctx context.Context, g *gateway) error {
+	keys := make([]string, 0, len(l.may))
+	for key := range l.may {
 		keys = append(keys, key)
 	}
 	ticker := time.NewTicker(opEvery)
@@ -85,29 +85,29 @@ func (l ledger) work(ctx context.Context, g *gateway) error {
 
 // office is the whole of the objects.
 type office struct {
-	kept ledger
-	own  [people]ledger
+	kept *ledger
+	own  [people]*ledger
 }
 
-func (o *office) ledgers() []ledger { return append(o.own[:], o.kept) }
+func (o *office) ledgers() []*ledger { return append(o.own[:], o.kept) }
 
 // open fills a gateway.
 func openOffice(t testing.TB, g *gateway) *office {
 	t.Helper()
-	o := &office{kept: ledger{}}
+	o := &office{kept: newLedger()}
 	for i := range keptObjects {
-		o.kept[fmt.Sprintf("kept/%d/%d", i%20, i)] = nil
+		o.kept.may[fmt.Sprintf("kept/%d/%d", i%20, i)] = nil
 	}
 	for i := range o.own {
-		o.own[i] = ledger{}
+		o.own[i] = newLedger()
 		for j := range ownObjects {
-			o.own[i][fmt.Sprintf("person-%d/%d", i, j)] = nil
+			o.own[i].may[fmt.Sprintf("person-%d/%d", i, j)] = nil
 		}
 	}
 	var all errgroup.Group
 	for _, l := range o.ledgers() {
 		all.Go(func() error {
-			for key := range l {
+			for key := range l.may {
 				if err := l.put(g, key, key+" "+uuid.NewString()); err != nil {
 					return err
 				}
@@ -138,7 +138,7 @@ func (o *office) check(t testing.TB, g *gateway) {
 	var all errgroup.Group
 	for _, l := range o.ledgers() {
 		all.Go(func() error {
-			for key := range l {
+			for key := range l.may {
 				if err := l.look(g, key); err != nil {
 					return err
 				}
@@ -149,7 +149,7 @@ func (o *office) check(t testing.TB, g *gateway) {
 	require.NoError(t, all.Wait())
 	var want []string
 	for _, l := range o.ledgers() {
-		for key, contents := range l {
+		for key, contents := range l.may {
 			if contents[0] != absent {
 				want = append(want, key)
 			}
