@@ -119,11 +119,11 @@ func TestFullDiskLosesNothing(t *testing.T) {
 
 func TestServerThatHangsOrGoesIsUnavailableAndComesBack(t *testing.T) {
 	server := tables.Postgres(t)
-	relay := newRelay(t, server.URL)
+	relay := testkit.NewRelay(t, server.URL)
 	db := testkit.Database{Name: "postgres", URL: relay.URL}.Open(t)
 	require.NoError(t, db.Create(&thing{ID: "1", Name: "one"}).Error)
 
-	release := relay.stall()
+	release := relay.Stall()
 	short := database.Patience(t.Context(), 100*time.Millisecond)
 	var all sync.WaitGroup
 	hung := make([]error, 30) // more than the pool has connections
@@ -139,7 +139,7 @@ func TestServerThatHangsOrGoesIsUnavailableAndComesBack(t *testing.T) {
 	require.NoError(t, db.First(&thing{}).Error)
 
 	beside := server.Open(t)
-	relay.refuse(1000)
+	relay.Refuse(1000)
 	var gone error
 	require.Eventually(t, func() bool { // they end, and those that were just connecting appear, in their own time
 		const end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND datname = current_database() AND pid <> pg_backend_pid()"
@@ -148,7 +148,7 @@ func TestServerThatHangsOrGoesIsUnavailableAndComesBack(t *testing.T) {
 		return gone != nil
 	}, 10*time.Second, time.Millisecond)
 	requireUnavailable(t, gone)
-	relay.refuse(0)
+	relay.Refuse(0)
 	require.Eventually(t, func() bool { return db.First(&thing{}).Error == nil }, 2*time.Second, 10*time.Millisecond)
 }
 
