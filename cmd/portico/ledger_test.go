@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -215,4 +216,37 @@ func requireSound(t testing.TB, d testkit.Database) {
 	require.Equal(t, []string{"ok"}, said)
 	require.NoError(t, db.Raw(`SELECT "table" FROM pragma_foreign_key_check`).Scan(&orphans).Error)
 	require.Empty(t, orphans)
+}
+
+// Whatever is acknowledged is there after PostgreSQL was killed and started again, under a gateway that goes on.
+func TestKilledPostgresLosesNothing(t *testing.T) {
+	t.Parallel()
+	server := testkit.NewServer(t)
+	d := server.Database(t)
+	p := in(t, on(d).with(env{"PORTICO_ADMIN_EMAIL": gatewaytest.Admin, "PORTICO_ADMIN_PASSWORD": testkit.Password}))
+	g := p.serve(t)
+	w := openWorkspace(t, g)
+	for range *kills {
+		stop := w.work(t, g)
+		time.Sleep(rand.N(time.Second)) // any moment is a good one
+		server.Kill(t)
+		server.Start(t)
+		require.Eventually(t, func() bool { return g.get(t, "", "/health/ready").Status == http.StatusOK }, patience, 20*time.Millisecond)
+		stop()
+		w.settle(t, g)
+	}
+	t.Logf("%d facts after %d kills", w.acknowledged(), *kills)
+	require.Equal(t, 0, g.stop(t))
+	w.check(t, p.serve(t))
+}
+
+// settle checks when nobody waits for the database any more.
+func (w *workspace) settle(t testing.TB, g *gateway) {
+	t.Helper()
+	var problem error
+	require.Eventually(t, func() bool {
+		problem = w.look(g)
+		return problem == nil || !strings.Contains(problem.Error(), ": 503 ")
+	}, patience, 20*time.Millisecond)
+	require.NoError(t, problem)
 }
