@@ -142,6 +142,23 @@ func (w *workspace) work(t testing.TB, g *gateway) (stop func()) {
 	}
 }
 
+// record begins to keep what everything may be at any moment from now on, at returns the workspace of some moment since.
+func (w *workspace) record() {
+	for _, r := range w.all {
+		r.record()
+	}
+}
+
+func (w *workspace) at() *workspace {
+	some := &workspace{admin: w.admin}
+	for _, r := range w.all {
+		then := *r
+		then.ledger, then.ids = r.at(), map[string]string{}
+		some.all = append(some.all, &then)
+	}
+	return some
+}
+
 // acknowledged is how much is certain to be there.
 func (w *workspace) acknowledged() (count int) {
 	for _, r := range w.all {
