@@ -60,8 +60,12 @@ func eachBlob(ctx context.Context, db *gorm.DB, each func(backup.File) bool) err
 	return rows.Err()
 }
 
-// restored forgets that copies at the target of a migration were read back: the installation of which this is a backup may
-// have gone on, and have removed them since.
+// restored tells migrations that have not ended of the copies they cannot count on: those on the machine are not in an
+// archive, and those on others, which the installation may have removed since, have to be read back anew.
 func restored(tx *gorm.DB) error {
+	local := tx.Model(&Backend{}).Select("id").Where("kind = ?", kindLocal)
+	if err := tx.Where("backend_id IN (?)", local).Delete(&Receipt{}).Error; err != nil {
+		return err
+	}
 	return tx.Model(&Receipt{}).Where("verified_by IS NOT NULL").Update("verified_by", nil).Error
 }
