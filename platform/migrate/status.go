@@ -34,8 +34,8 @@ func (p *Plan) inspect(tx *gorm.DB) (state, error) {
 	if err != nil {
 		return state{}, err
 	}
-	if unknown := slices.DeleteFunc(slices.Clone(recorded), func(id string) bool { return p.known[id] }); len(unknown) > 0 {
-		return state{}, fmt.Errorf("the database is newer than this binary, or was used by one with more modules: it holds migrations %s, unknown here", strings.Join(unknown, ", "))
+	if err := p.Knows(recorded); err != nil {
+		return state{}, err
 	}
 	done := map[string]bool{}
 	for _, id := range recorded {
@@ -46,6 +46,14 @@ func (p *Plan) inspect(tx *gorm.DB) (state, error) {
 		return state{}, err
 	}
 	return p.sort(done, adopted), nil
+}
+
+// Knows fails where a database that holds these revisions is not for this binary.
+func (p *Plan) Knows(revisions []string) error {
+	if unknown := slices.DeleteFunc(slices.Clone(revisions), func(id string) bool { return p.known[id] }); len(unknown) > 0 {
+		return fmt.Errorf("the database is newer than this binary, or was used by one with more modules: it holds migrations %s, unknown here", strings.Join(unknown, ", "))
+	}
+	return nil
 }
 
 // sort tells the links of the plan apart. Links of absent modules show where they are done.
