@@ -44,13 +44,16 @@ func (p *program) migrateUp(cmd *cobra.Command) error {
 	}
 	defer database.Close(g.db)
 	applied, err := g.plan.Up(cmd.Context(), g.db)
+	if err != nil {
+		return err
+	}
 	for _, a := range applied {
 		fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", map[bool]string{true: "adopted", false: "applied"}[a.Adopted], a.Link)
 	}
-	if err == nil && len(applied) == 0 {
+	if len(applied) == 0 {
 		fmt.Fprintln(cmd.OutOrStdout(), "nothing to do")
 	}
-	return errors.Join(err, g.migrateFeatures(cmd.Context(), p.Features))
+	return g.migrateFeatures(cmd.Context(), p.Features)
 }
 
 func (p *program) migrateStatus(cmd *cobra.Command) error {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes migrations/testdata/alembic anew, with the real Alembic, SQLAlchemy, bcrypt and python-jose.
+"""Writes migrations/alembictest/testdata anew, with the real Alembic, SQLAlchemy, bcrypt and python-jose.
 
 Needs DATABASE_URL, a PostgreSQL server on which databases may be made, and on Debian the packages python3-alembic,
 python3-psycopg2, python3-bcrypt and python3-jose. Every statement that changes something is recorded as it is sent.
@@ -19,7 +19,7 @@ from backend import PEOPLE, REVISIONS, Backend, live, return_to_work
 
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parent.parent
-OUT = ROOT / "migrations/testdata/alembic"
+OUT = ROOT / "migrations/alembictest/testdata"
 
 
 def hash(password, rounds):
@@ -83,9 +83,9 @@ def main():
 
     key = (ROOT / "modules/gatewaytest/jwt_private.pem").read_text()
     claims = {"sub": PEOPLE[0][0], "exp": 1704728800, "iat": 1704700000}
+    (OUT / "token.txt").write_text(jwt.encode(claims, key, algorithm="RS256"))
     people = [{"id": id, "email": email, "password": password} for id, email, _, password, _, _ in PEOPLE]
-    (OUT / "people.json").write_text(json.dumps(
-        {"token": jwt.encode(claims, key, algorithm="RS256"), "people": people}, indent=1, ensure_ascii=False) + "\n")
+    (OUT / "people.json").write_text(json.dumps(people, indent=1, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":
