@@ -26,12 +26,12 @@ def hash(password, rounds):
     return bcrypt.hashpw(password.encode(), bcrypt.gensalt(rounds)).decode()
 
 
-def upgrade(engine, revision):
+def upgrade(engine, revision, stamp=False):
     config = Config()
     config.set_main_option("script_location", str(HERE))
     with engine.begin() as connection:
         config.attributes["connection"] = connection
-        alembic.command.upgrade(config, revision)
+        (alembic.command.stamp if stamp else alembic.command.upgrade)(config, revision)
 
 
 class Recorder:
