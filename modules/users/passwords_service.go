@@ -26,18 +26,18 @@ func setPassword(hash string) change {
 	}
 }
 
-// resetPassword gives the account with the address a new password.
-func (s *service) resetPassword(ctx context.Context, email, password string) error {
+// resetPassword gives the account with the address a new password, and returns the address as the account spells it.
+func (s *service) resetPassword(ctx context.Context, email, password string) (string, error) {
 	if err := CheckPassword(password); err != nil {
-		return errs.New(errs.Invalid, err.Error())
+		return "", errs.New(errs.Invalid, err.Error())
 	}
-	u, err := s.find(ctx, lookupEmail(email))
+	u, err := s.find(ctx, email)
 	if err != nil {
-		return err
+		return "", err
 	}
 	hash, err := s.hasher.Hash(ctx, password)
 	if err != nil {
-		return err
+		return "", err
 	}
 	err = database.Write(ctx, s.db, func(tx *gorm.DB) error {
 		u, err := lock(tx, u.ID, forUpdate)
@@ -47,7 +47,7 @@ func (s *service) resetPassword(ctx context.Context, email, password string) err
 		return endSessions(tx, u, setPassword(hash))
 	})
 	s.accounts.Invalidate(u.ID)
-	return err
+	return u.Email, err
 }
 
 // setPassword is what an administrator does for a user.

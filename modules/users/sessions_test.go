@@ -133,7 +133,8 @@ func TestWhatEndsSessions(t *testing.T) {
 		})
 		ends(func(Session) (*Session, error) {
 			defer h.accounts.Invalidate(ada.ID) // what a command at the machine does shows within a second
-			return nil, other.resetPassword(ctx, "ada@example.com", next)
+			_, err := other.resetPassword(ctx, "ada@example.com", next)
+			return nil, err
 		})
 		ends(func(Session) (*Session, error) {
 			if _, err := h.setActive(ctx, by, ada.ID, no); err != nil {

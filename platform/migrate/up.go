@@ -98,7 +98,7 @@ func (p *Plan) up(tx *gorm.DB) ([]Applied, error) {
 		return nil, err
 	}
 	var applied []Applied
-	for _, link := range found.adoptable {
+	for _, link := range found.Adoptable {
 		if err := tx.Exec("INSERT INTO "+p.table+" (id) VALUES (?)", link.Revision).Error; err != nil {
 			return nil, err
 		}
@@ -130,10 +130,10 @@ func (p *Plan) AtHead(ctx context.Context, db *gorm.DB) error {
 	switch {
 	case err != nil:
 		return err
-	case len(found.adoptable) > 0:
+	case len(found.Adoptable) > 0:
 		return errors.New("the database was made by Alembic and is not taken over yet")
-	case len(found.pending) > 0:
-		return fmt.Errorf("the database lacks %d migrations, first %s", len(found.pending), found.pending[0])
+	case len(found.Pending) > 0:
+		return fmt.Errorf("the database lacks %d migrations, first %s", len(found.Pending), found.Pending[0])
 	}
 	return nil
 }
