@@ -35,7 +35,7 @@ func (p *Plan) inspect(tx *gorm.DB) (state, error) {
 		return state{}, err
 	}
 	if unknown := slices.DeleteFunc(slices.Clone(recorded), func(id string) bool { return p.known[id] }); len(unknown) > 0 {
-		return state{}, fmt.Errorf("the database is newer than this binary, or was used by one with more modules: it holds migrations %s, unknown here", strings.Join(unknown, ", "))
+		return state{}, fmt.Errorf("the database is newer than this binary, or was used by one with more modules: it holds migrations %s, unknown here; start the version that made them", strings.Join(unknown, ", "))
 	}
 	done := map[string]bool{}
 	for _, id := range recorded {
