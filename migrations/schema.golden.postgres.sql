@@ -19,6 +19,15 @@ CREATE TABLE groups (
 );
 CREATE UNIQUE INDEX ix_groups_name ON groups USING btree (name);
 CREATE UNIQUE INDEX ix_groups_name_key ON groups USING btree (name_key);
+CREATE TABLE login_failures (
+ id character varying(36) NOT NULL,
+ address_key character varying(64) NOT NULL,
+ account_key character varying(64) NOT NULL,
+ failed_at bigint NOT NULL,
+ CONSTRAINT login_failures_pkey PRIMARY KEY (id)
+);
+CREATE INDEX ix_login_failures_address_key ON login_failures USING btree (address_key, failed_at);
+CREATE INDEX ix_login_failures_failed_at ON login_failures USING btree (failed_at);
 CREATE TABLE password_resets (
  user_id character varying(36) NOT NULL,
  token_hash character varying(64) NOT NULL,

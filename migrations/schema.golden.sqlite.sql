@@ -19,6 +19,14 @@ CREATE TABLE groups (
 );
 CREATE UNIQUE INDEX ix_groups_name ON groups (name);
 CREATE UNIQUE INDEX ix_groups_name_key ON groups (name_key);
+CREATE TABLE login_failures (
+ id VARCHAR(36) PRIMARY KEY,
+ address_key VARCHAR(64) NOT NULL,
+ account_key VARCHAR(64) NOT NULL,
+ failed_at BIGINT NOT NULL
+);
+CREATE INDEX ix_login_failures_address_key ON login_failures (address_key, failed_at);
+CREATE INDEX ix_login_failures_failed_at ON login_failures (failed_at);
 CREATE TABLE password_resets (
  user_id VARCHAR(36) NOT NULL,
  token_hash VARCHAR(64) NOT NULL,

@@ -113,7 +113,7 @@ func serve(ctx context.Context, listen string, grace time.Duration, config docse
 		return err
 	}
 	config.Logger.Info("listening", slog.String("address", listener.Addr().String()))
-	err = web.Serve(ctx, listener, service.Handler(), grace, config.Logger)
+	err = web.Serve(ctx, listener, service.Handler(), web.Stop{Grace: grace}, config.Logger)
 	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
 	return errors.Join(err, service.Close(deadline))

@@ -148,6 +148,7 @@ func TestServerThatHangsOrGoesIsUnavailableAndComesBack(t *testing.T) {
 		return gone != nil
 	}, 10*time.Second, time.Millisecond)
 	requireUnavailable(t, gone)
+	requireUnavailable(t, db.Raw("SELECT 1").Scan(new(int)).Error)
 	relay.Refuse(0)
 	require.Eventually(t, func() bool { return db.First(&thing{}).Error == nil }, 2*time.Second, 10*time.Millisecond)
 }

@@ -71,7 +71,7 @@ func (p *Plan) records(tx *gorm.DB) (Status, error) {
 // Knows fails where a database that holds these revisions is not for this binary.
 func (p *Plan) Knows(revisions []string) error {
 	if unknown := slices.DeleteFunc(slices.Clone(revisions), func(id string) bool { return p.known[id] }); len(unknown) > 0 {
-		return fmt.Errorf("the database is newer than this binary, or was used by one with more modules: it holds migrations %s, unknown here; use the newer binary", strings.Join(unknown, ", "))
+		return fmt.Errorf("the database is newer than this binary, or was used by one with more modules: it holds migrations %s, unknown here; start the version that made them", strings.Join(unknown, ", "))
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"time"
 
 	"github.com/go-gormigrate/gormigrate/v2"
@@ -134,6 +135,21 @@ func (p *Plan) AtHead(ctx context.Context, db *gorm.DB) error {
 		return errors.New("the database was made by Alembic and is not taken over yet")
 	case len(found.Pending) > 0:
 		return fmt.Errorf("the database lacks %d migrations, first %s", len(found.Pending), found.Pending[0])
+	}
+	return nil
+}
+
+// Usable returns nil when a process that runs already can go on: all of its steps are done. What a newer binary has done
+// besides does not matter, for its steps keep what the release before them needs (migrations/README.md). It reads only.
+func (p *Plan) Usable(ctx context.Context, db *gorm.DB) error {
+	recorded, err := values(db.WithContext(ctx), p.table, "id")
+	if err != nil {
+		return err
+	}
+	for _, step := range p.steps {
+		if !slices.Contains(recorded, step.Link.Revision) {
+			return fmt.Errorf("the database lacks migration %s", step.Link)
+		}
 	}
 	return nil
 }
