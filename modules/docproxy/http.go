@@ -67,7 +67,7 @@ func (p *proxy) serve(w http.ResponseWriter, r *http.Request) error {
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	return copyBody(w, reply, p.stall)
+	return copyBody(w, reply)
 }
 
 // accept takes on an upload, unless its length says that it is too large.
@@ -86,7 +86,7 @@ func (p *proxy) accept(w http.ResponseWriter, r *http.Request) (*upload, error) 
 	if err := http.NewResponseController(w).EnableFullDuplex(); err != nil {
 		return nil, err
 	}
-	return newUpload(w, r, limit, p.stall), nil
+	return newUpload(r, limit), nil
 }
 
 func wantsUpgrade(h http.Header) bool {
