@@ -29,6 +29,7 @@ type proxy struct {
 	service *upstream.Client
 	groups  groups.Memberships
 	limits  settings.Limits
+	shares  shares
 }
 
 func newProxy(c Config, services *upstream.Registry, g groups.Memberships, l settings.Limits) (*proxy, error) {

@@ -40,6 +40,11 @@ func (p *proxy) serve(w http.ResponseWriter, r *http.Request) error {
 	}
 	ctx := r.Context()
 	caller := identity.From(ctx)
+	leave, err := p.shares.take(caller.ID)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	groups, err := p.groups.GroupIDs(ctx, caller.ID)
 	if err != nil {
 		return err

@@ -60,6 +60,17 @@ func ClientAddr(ctx context.Context) string {
 	return ""
 }
 
+// ClientNetwork returns what counts as one client: its IPv4 address, or the /64 that a subscriber of IPv6 chooses
+// addresses from. It is the zero Addr outside of a request.
+func ClientNetwork(ctx context.Context) netip.Addr {
+	addr, _ := netip.ParseAddr(ClientAddr(ctx))
+	addr = addr.Unmap().WithZone("")
+	if addr.Is6() {
+		return netip.PrefixFrom(addr, 64).Masked().Addr()
+	}
+	return addr
+}
+
 // ServeHTTP gives every request its id, its log line, and an answer even when a handler panics.
 func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
