@@ -19,7 +19,7 @@ import (
 // MaxJSONBody is the most bytes that a JSON or form body may have.
 const MaxJSONBody = 1 << 20
 
-// bodyTimeout is how long a bounded body may take to arrive.
+// bodyTimeout is the most that a bounded body may take to arrive.
 const bodyTimeout = 30 * time.Second
 
 // ReadBody reads a body of at most [MaxJSONBody] for a raw handler. It fails with errs.TooLarge, before a byte is read
@@ -47,7 +47,7 @@ func (h *held) all(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		return nil, nil
 	}
 	if b, ok := r.Body.(*intake); ok {
-		b.within(bodyTimeout)
+		b.within(min(bodyTimeout, b.stall))
 	}
 	h.Reader = http.MaxBytesReader(w, r.Body, MaxJSONBody)
 	var buf bytes.Buffer
