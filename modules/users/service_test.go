@@ -87,7 +87,7 @@ func TestRegistrationsOfOneAddressCostOneHash(t *testing.T) {
 				results <- err
 			}()
 		}
-		require.Eventually(h.t, func() bool { return h.hasher.waiting.Load() == 1 }, 10*time.Second, time.Millisecond)
+		require.Eventually(h.t, func() bool { return h.hasher.line.len() == 1 }, 10*time.Second, time.Millisecond)
 		release()
 		made := 0
 		for range n {

@@ -217,7 +217,7 @@ func TestPasswordChangesWhileItIsChecked(t *testing.T) {
 			release := hold(h.t, h.hasher)
 			done := make(chan bool)
 			go func() { done <- try() }()
-			require.Eventually(h.t, func() bool { return h.hasher.waiting.Load() == 1 }, 10*time.Second, time.Millisecond)
+			require.Eventually(h.t, func() bool { return h.hasher.line.len() == 1 }, 10*time.Second, time.Millisecond)
 			hash, err := other.hasher.Hash(context.Background(), "N3w-Passphrase")
 			require.NoError(h.t, err)
 			was := h.stored(ada.ID).HashedPassword
