@@ -82,6 +82,9 @@ func (p *program) migrateStatus(cmd *cobra.Command) error {
 func configCommand(p *program) *cobra.Command {
 	parent := &cobra.Command{Use: "config", Short: "Look at the configuration"}
 	parent.AddCommand(&cobra.Command{Use: "check", Short: "Say everything that is wrong with the settings, and touch nothing", Args: cobra.NoArgs,
+		Long: "Says everything that is wrong with the settings, and touches nothing.\n\n" +
+			"They come from the file that --config or PORTICO_CONFIG names, and from variables, which win. What a variable holds\n" +
+			"of secrets may be in a file, named in that variable with _FILE at its end: DATABASE_URL_FILE, JWT_PRIVATE_KEY_FILE.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if _, _, err := p.configuration(); err != nil {
 				return err
