@@ -23,7 +23,7 @@ import (
 	"portico.internal/platform/testkit"
 )
 
-// patience is how long all commands of a test may take together.
+// patience is how long all commands of a test that only calls may take together.
 const patience = time.Minute
 
 const requiredVariable = "PORTICO_TEST_PYTHON"
@@ -193,13 +193,10 @@ func (s *service) follow(t *testing.T, d testkit.Database, guide string, list []
 		"http://127.0.0.1:8000", g.URL, "http://127.0.0.1:8002", g.Internal, "http://127.0.0.1:8101", s.url,
 		"admin@example.com", gatewaytest.Admin, "THE PASSWORD", testkit.Password, "data/service.token", filepath.Join(g.DataDir, "service.token"),
 	)
-	shell := startShell(t, s.dir)
+	shell := startShell(t, s.dir, patience)
 	require.NotEmpty(t, list)
 	for _, block := range list {
-		for _, c := range parse(t, here.Replace(block)) {
-			want := strings.ReplaceAll(regexp.QuoteMeta(strings.TrimSpace(c.output)), `\.\.\.`, `.*`)
-			require.Regexp(t, `^(?s:`+want+`)$`, strings.TrimSpace(shell.run(c.text)), "%s", c.text)
-		}
+		shell.follow(here.Replace(block))
 	}
 }
 
@@ -228,7 +225,7 @@ type shell struct {
 	out *bufio.Reader
 }
 
-func startShell(t *testing.T, dir string) *shell {
+func startShell(t *testing.T, dir string, patience time.Duration) *shell {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	bash := exec.CommandContext(ctx, "bash")
@@ -241,6 +238,15 @@ func startShell(t *testing.T, dir string) *shell {
 	require.NoError(t, bash.Start())
 	t.Cleanup(func() { cancel(); _ = bash.Wait() })
 	return &shell{t, in, bufio.NewReader(out)}
+}
+
+// follow runs a block of commands, which must print what the block says.
+func (s *shell) follow(block string) {
+	s.t.Helper()
+	for _, c := range parse(s.t, block) {
+		want := strings.ReplaceAll(regexp.QuoteMeta(strings.TrimSpace(c.output)), `\.\.\.`, `.*`)
+		require.Regexp(s.t, `^(?s:`+want+`)$`, strings.TrimSpace(s.run(c.text)), "%s", c.text)
+	}
 }
 
 // run returns what the command prints.

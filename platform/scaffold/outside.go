@@ -21,13 +21,13 @@ var pathForm = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]*(/[A-Za-z0-9][A-Za-z0-9._
 // from cmd/portico by an import and an entry of the list, and the module's folder. It returns what it has written, as paths
 // below dir, which must be empty or missing. When it fails, nothing has changed.
 func (m Module) Outside(dir, path string, from Source) ([]string, error) {
-	if !pathForm.MatchString(path) || path == gateway || strings.HasPrefix(path, gateway+"/") {
-		return nil, fmt.Errorf("%q cannot be the path of a Go module of yours; give one such as example.com/team/%s", path, m.Name)
-	}
 	importers := m.importers(m.Name)
 	importers["main.go"] = original(mainFile)
 	if err := m.check(importers); err != nil {
 		return nil, err
+	}
+	if !pathForm.MatchString(path) || path == gateway || strings.HasPrefix(path, gateway+"/") {
+		return nil, fmt.Errorf("%q cannot be the path of a Go module of yours; give one such as example.com/team/%s", path, m.Name)
 	}
 	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
 		return nil, fmt.Errorf("%s is not empty; choose another folder", dir)

@@ -1,9 +1,7 @@
 package scaffold
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -40,6 +38,9 @@ func (m Module) InTree(root string) ([]string, error) {
 	dir, step := path.Join("modules", m.Name), newRevision()
 	changes := m.files(dir, gateway+"/"+dir, step)
 	importers := m.importers(dir)
+	if _, err := os.Lstat(filepath.Join(root, filepath.FromSlash(dir))); err == nil {
+		m.Taken = map[string]string{m.Name: "the folder " + dir}
+	}
 	for _, e := range []struct {
 		file string
 		edit func(text string) (string, error)
@@ -59,9 +60,6 @@ func (m Module) InTree(root string) ([]string, error) {
 	}
 	if err := m.check(importers); err != nil {
 		return nil, err
-	}
-	if _, err := os.Lstat(filepath.Join(root, filepath.FromSlash(dir))); !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s is there already; choose another name", dir)
 	}
 	return write(root, changes)
 }
@@ -92,25 +90,40 @@ func (m Module) edge(text string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	width := 0
-	for _, row := range edgeLine.FindAllStringSubmatch(text, -1) {
-		width = max(width, len(row[1]))
+	start, end, width := 0, 0, 0
+	for _, row := range block(text, edgeLine) {
+		if end == 0 {
+			start = row[0]
+		}
+		end, width = row[1], max(width, row[3]-row[2])
 	}
-	return edgeLine.ReplaceAllStringFunc(text, func(line string) string {
+	aligned := edgeLine.ReplaceAllStringFunc(text[start:end], func(line string) string {
 		row := edgeLine.FindStringSubmatch(line)
 		return fmt.Sprintf("\t%-*s %s\n", width, row[1], row[2])
-	}), nil
+	})
+	return text[:start] + aligned + text[end:], nil
 }
 
-// insert puts a line among the first ones of the form that follow each other, where it belongs by the alphabet.
+// block finds the first lines of the form that follow each other, as [regexp.Regexp.FindAllStringSubmatchIndex] does.
+func block(text string, form *regexp.Regexp) [][]int {
+	rows := form.FindAllStringSubmatchIndex(text, -1)
+	for i := 1; i < len(rows); i++ {
+		if rows[i][0] != rows[i-1][1] {
+			return rows[:i]
+		}
+	}
+	return rows
+}
+
+// insert puts a line into the block of the form, where it belongs by the alphabet.
 func insert(text string, form *regexp.Regexp, line string) (string, error) {
-	rows := form.FindAllStringIndex(text, -1)
+	rows := block(text, form)
 	if len(rows) == 0 {
 		return "", fmt.Errorf("there is no place for the line %q", strings.TrimSpace(line))
 	}
 	at := rows[0][0]
 	for _, row := range rows {
-		if row[0] != at || text[row[0]:row[1]] > line {
+		if text[row[0]:row[1]] > line {
 			break
 		}
 		at = row[1]
