@@ -51,13 +51,13 @@ func moduleCommand(p *program) *cobra.Command {
 }
 
 func inTree(cmd *cobra.Command, m scaffold.Module, tree string) error {
-	if tree == "" {
-		return errors.New("the gateway's sources are not around this folder: go there, or give --out for a gateway of your own")
-	}
 	for _, name := range []string{"path", "source", "version"} {
 		if cmd.Flags().Changed(name) {
 			return fmt.Errorf("--%s says something about a gateway of your own: give --out too", name)
 		}
+	}
+	if tree == "" {
+		return errors.New("the gateway's sources are not around this folder: go there, or give --out for a gateway of your own")
 	}
 	written, err := m.InTree(tree)
 	if err != nil {
