@@ -65,11 +65,13 @@ func TestHelp(t *testing.T) {
 		"config check":         {"PORTICO_CONFIG", "DATABASE_URL_FILE"},
 		"openapi":              {"--internal"},
 		"healthcheck":          nil,
+		"module":               {"new"},
+		"module new":           {"--out", "--path", "--source", "--version", "portico module new bookmarks"},
 		"version":              nil,
 	} {
 		help := p.succeeds(t, append(strings.Fields(command), "--help")...)
 		require.Contains(t, help, strings.TrimSpace("portico "+command))
-		require.LessOrEqual(t, strings.Count(help, "\n"), 25, "one look must do")
+		require.LessOrEqual(t, strings.Count(help, "\n"), 30, "one look must do")
 		for _, name := range names {
 			require.Contains(t, help, name, command)
 		}
@@ -88,7 +90,7 @@ func TestNoCommand(t *testing.T) {
 	t.Parallel()
 	p := in(t, nil)
 	for _, command := range []string{
-		"serv", "serve now", "migrate", "migrate upp", "migrate up now", "keys", "keys make", "admin", "secrets", "secrets rotate all", "config", "config chek", "version 2",
+		"serv", "serve now", "migrate", "migrate upp", "migrate up now", "keys", "keys make", "admin", "module", "module new", "module new one two", "secrets", "secrets rotate all", "config", "config chek", "version 2",
 		"--listen=:80", "migrate --dry-run", "admin create", "admin reset-password",
 	} {
 		require.NotEmpty(t, p.fails(t, strings.Fields(command)...))

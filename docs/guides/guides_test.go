@@ -22,7 +22,7 @@ import (
 	"portico.internal/platform/testkit"
 )
 
-// patience is how long all commands of a test may take together.
+// patience is how long all commands of a test that only calls may take together.
 const patience = time.Minute
 
 const requiredVariable = "PORTICO_TEST_PYTHON"
@@ -192,7 +192,7 @@ func (s *service) follow(t *testing.T, d testkit.Database, guide string, list []
 		"http://127.0.0.1:8000", g.URL, "http://127.0.0.1:8002", g.Internal, "http://127.0.0.1:8101", s.url,
 		"admin@example.com", gatewaytest.Admin, "THE PASSWORD", testkit.Password, "data/service.token", filepath.Join(g.DataDir, "service.token"),
 	)
-	startShell(t, s.dir).follow(here, list)
+	startShell(t, s.dir, patience).follow(here, list)
 }
 
 // command is one command of a guide and what it prints, where "..." stands for anything.
@@ -220,7 +220,7 @@ type shell struct {
 	out *bufio.Reader
 }
 
-func startShell(t *testing.T, dir string) *shell {
+func startShell(t *testing.T, dir string, patience time.Duration) *shell {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	bash := exec.CommandContext(ctx, "bash")

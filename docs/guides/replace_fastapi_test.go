@@ -39,7 +39,7 @@ func TestReplaceFastAPI(t *testing.T) {
 	} {
 		t.Setenv(name, value)
 	}
-	shell := startShell(t, dir)
+	shell := startShell(t, dir, patience)
 	ada := alembictest.People(t)[0]
 	here := []string{
 		"postgresql://backend:secret@db.internal/workspace", "'" + d.URL + "'", "postgresql://backend:secret@db.internal/before", "'" + before.URL + "'",

@@ -43,18 +43,18 @@ func (l *limits) internalRoutes() []web.Route {
 }
 
 func (l *limits) get(ctx context.Context, _ *web.None) (*web.Tagged[documentLimits], error) {
-	return tagged(l.documents.Read(ctx))
+	return Tagged(l.documents.Read(ctx))
 }
 
 func (l *limits) getRecent(ctx context.Context, _ *web.None) (*web.Tagged[documentLimits], error) {
-	return tagged(l.documents.Get(ctx))
+	return Tagged(l.documents.Get(ctx))
 }
 
 func (l *limits) patch(ctx context.Context, in *struct {
 	web.IfMatch
 	Body documentLimitsUpdate
 }) (*web.Tagged[documentLimits], error) {
-	return tagged(l.documents.Change(ctx, in.IfMatch, func(_ *Change, v *documentLimits) error {
+	return Tagged(l.documents.Change(ctx, in.IfMatch, func(_ *Change, v *documentLimits) error {
 		if in.Body.MaxPDFMB.Set {
 			v.MaxPDFMB = in.Body.MaxPDFMB.Value
 		}
@@ -62,8 +62,8 @@ func (l *limits) patch(ctx context.Context, in *struct {
 	}))
 }
 
-// tagged is the reply of a setting that is shown as it is.
-func tagged[T any](v Value[T], err error) (*web.Tagged[T], error) {
+// Tagged is the reply of a setting that is shown as it is.
+func Tagged[T any](v Value[T], err error) (*web.Tagged[T], error) {
 	if err != nil {
 		return nil, err
 	}

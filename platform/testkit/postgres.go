@@ -20,9 +20,13 @@ const (
 // PORTICO_TEST_DATABASE_URL names (postgres://...), else one of this test process alone, started from the binaries found
 // on the machine and gone with the process, however it ends. It forgets everything at a power loss (fsync is off).
 //
-// Without either the test is skipped, and fails where PORTICO_TEST_POSTGRES is "required".
+// Without either the test is skipped, and fails where PORTICO_TEST_POSTGRES is "required"; where that is "off" it is skipped
+// in any case.
 func Postgres(t testing.TB) string {
 	t.Helper()
+	if os.Getenv(requiredVariable) == "off" {
+		t.Skip("SKIPPED: " + requiredVariable + " is off")
+	}
 	server, err := cluster()
 	if err != nil {
 		without(t, err)
