@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -73,7 +72,7 @@ func TestPostgresThatHangs(t *testing.T) {
 	require.Equal(t, http.StatusOK, g.get(t, ann, "/api/documents").Status)
 	require.Equal(t, annID, <-forwarded)
 	require.NotEmpty(t, g.SignIn(t, "ann@example.com", testkit.Password))
-	require.Eventually(t, func() bool { return g.goroutines(t) <= idle+10 }, patience, 100*time.Millisecond, "they return to where they were")
+	require.Eventually(t, func() bool { return g.goroutines(t) <= idle+10 }, patience, opEvery, "they return to where they were")
 	require.NotContains(t, g.err.String(), `"status":500`)
 	require.NotContains(t, g.err.String(), "panic")
 	require.Equal(t, 0, g.stop(t))
