@@ -35,8 +35,8 @@ func TestTrafficThroughDatabaseFaults(t *testing.T) {
 	bobID := idIn(t, first.get(t, bob, "/api/users/me"))
 	tr := newTraffic()
 	t.Cleanup(func() { tr.end(); _ = tr.people.Wait() })
-	tr.choose(first, ann)
-	tr.choose(second, root)
+	tr.choose(first, root)
+	tr.choose(second, ann)
 	tr.gather(first, root)
 	tr.signIn(second, "ann@example.com")
 	tr.upload(t, second, ann)
@@ -102,6 +102,11 @@ func TestTrafficThroughDatabaseFaults(t *testing.T) {
 		{"a pooler passes no notifications", func(t *testing.T) {
 			both(func(r *testkit.Relay) { r.Deafen(true) })
 			requireFollows(t, root, ann, first, second)
+			const limits = "/internal/settings/documents/limits"
+			second.inside(t, limits)
+			r := first.Call(t, as(root, "PATCH", "/api/settings/documents/limits", `{"max_pdf_mb":3}`))
+			require.Equal(t, http.StatusOK, r.Status, r.Body)
+			require.JSONEq(t, `{"max_pdf_mb":3}`, second.inside(t, limits), "whoever asks here remembers it for long enough")
 			both(func(r *testkit.Relay) { r.Deafen(false) })
 		}},
 	} {

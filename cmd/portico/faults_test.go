@@ -122,25 +122,28 @@ func (g *gateway) requireReady(t testing.TB) {
 	t.Logf("ready again after %v", time.Since(begun))
 }
 
-// metric is the value of one without labels, at the internal door.
-func (g *gateway) metric(t testing.TB, name string) float64 {
+// inside asks at the internal door.
+func (g *gateway) inside(t testing.TB, path string) string {
 	t.Helper()
 	token, err := os.ReadFile(filepath.Join(g.DataDir, "service.token"))
 	require.NoError(t, err)
-	req, err := http.NewRequest(http.MethodGet, g.Internal+"/metrics", nil)
-	require.NoError(t, err)
-	req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
-	res, err := http.DefaultClient.Do(req)
-	require.NoError(t, err)
-	defer res.Body.Close()
-	text, err := io.ReadAll(res.Body)
-	require.NoError(t, err)
-	_, after, found := strings.Cut(string(text), "\n"+name+" ")
-	require.True(t, found, "%s in %d %s", name, res.StatusCode, text)
+	door := &gateway{Gateway: &testkit.Gateway{URL: g.Internal}}
+	a := door.ask(as(strings.TrimSpace(string(token)), "GET", path, ""))
+	require.Equal(t, http.StatusOK, a.Status, a)
+	return a.Body
+}
+
+// goroutines counts those of the gateway while nobody holds a connection to it.
+func (g *gateway) goroutines(t testing.TB) float64 {
+	t.Helper()
+	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+	const name = "\ngo_goroutines "
+	_, after, found := strings.Cut(g.inside(t, "/metrics"), name)
+	require.True(t, found)
 	line, _, _ := strings.Cut(after, "\n")
-	value, err := strconv.ParseFloat(line, 64)
+	n, err := strconv.ParseFloat(line, 64)
 	require.NoError(t, err)
-	return value
+	return n
 }
 
 // bodies are those of requests that need more than {} to get as far as the database.

@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -66,14 +65,14 @@ func TestPostgresThatHangs(t *testing.T) {
 	}
 	g.requireAlive(t)
 	require.Empty(t, forwarded, "nothing is without a caller")
-	t.Logf("%d requests, %v goroutines meanwhile, %v before", len(crowd), g.goroutines(t), idle)
+	t.Logf("%d requests, %v goroutines after them, %v before", len(crowd), g.goroutines(t), idle)
 
 	thaw()
 	g.requireReady(t)
 	require.Equal(t, http.StatusOK, g.get(t, ann, "/api/documents").Status)
 	require.Equal(t, annID, <-forwarded)
 	require.NotEmpty(t, g.SignIn(t, "ann@example.com", testkit.Password))
-	require.Eventually(t, func() bool { return g.goroutines(t) <= idle+10 }, patience, 100*time.Millisecond, "they return to where they were")
+	require.Eventually(t, func() bool { return g.goroutines(t) <= idle+10 }, patience, opEvery, "they return to where they were")
 	require.NotContains(t, g.err.String(), `"status":500`)
 	require.NotContains(t, g.err.String(), "panic")
 	require.Equal(t, 0, g.stop(t))
@@ -82,11 +81,4 @@ func TestPostgresThatHangs(t *testing.T) {
 // reads tells whether a request changes nothing.
 func reads(r testkit.Request) bool {
 	return r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions || strings.HasSuffix(r.Path, "/ai/test")
-}
-
-// goroutines counts those of the gateway while nobody holds a connection to it.
-func (g *gateway) goroutines(t testing.TB) float64 {
-	t.Helper()
-	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
-	return g.metric(t, "go_goroutines")
 }
