@@ -33,10 +33,10 @@ func TestMembersByAddressesOfAnotherProgram(t *testing.T) {
 			"grace.hopper@EXAMPLE.com": people[0], "alan.turing@example.com": people[1], " alan.turing@example.com ": people[1], "Alan.Turing@example.com": people[2],
 			"ALAN.TURING@example.com": people[2], "Keyless@example.com": people[3],
 		} {
-			added, removed := h.bulk(id, []string{spelling}, nil)
+			added, _ := h.bulk(id, []string{spelling}, nil)
 			require.Equal(t, []string{"added"}, added, spelling)
 			require.Equal(t, []string{email}, h.emails(id, ""), spelling)
-			_, removed = h.bulk(id, nil, []string{spelling})
+			_, removed := h.bulk(id, nil, []string{spelling})
 			require.Equal(t, []string{"removed"}, removed, spelling)
 
 			h.join(id, annID)
