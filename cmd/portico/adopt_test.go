@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"crypto/rand"
 	"net/http"
 	"net/url"
 	"os"
@@ -100,8 +101,8 @@ func TestTakeOverAndBack(t *testing.T) {
 			alembictest.Return(t, d, link.Revision)
 			g = p.serve(t)
 			require.Equal(t, mine, g.get(t, token, "/api/users/me/groups").Body)
-			g.SignIn(t, "mary@example.com", alembictest.Newcomers)
 			katherine := g.SignIn(t, "katherine.johnson@example.com", alembictest.Newcomers)
+			g.SignIn(t, "mary@example.com", alembictest.Newcomers)
 			require.Contains(t, g.get(t, katherine, "/api/users/me").Body, `"email":"Katherine.Johnson@example.com","full_name":"Katherine G. Johnson"`)
 			if at >= 2 {
 				require.Contains(t, g.get(t, katherine, "/api/users/me/groups").Body, `"name":"Orbits"`)
@@ -162,6 +163,40 @@ func TestNoTakeOver(t *testing.T) {
 			refuse(t, d, all, c.want)
 		})
 	}
+}
+
+// What PostgreSQL refuses is told with what helps.
+func TestNoTakeOverOfWhatIsNotOursOrInUse(t *testing.T) {
+	t.Parallel()
+	d := alembictest.At(t, alembictest.Chain(t)[2].Revision)
+	schema, rows := alembictest.Schema(t, d), alembictest.Read(t, d)
+
+	stranger := strings.ToLower("portico_test_" + rand.Text())
+	d.Script(t, "CREATE ROLE "+stranger)
+	t.Cleanup(func() { d.Script(t, "DROP ROLE "+stranger) })
+	another := d
+	u, err := url.Parse(d.URL)
+	require.NoError(t, err)
+	query := u.Query()
+	query.Set("role", stranger)
+	u.RawQuery = query.Encode()
+	another.URL = u.String()
+	for _, command := range []string{"migrate status", "migrate up"} {
+		line := in(t, on(another)).fails(t, strings.Fields(command)...)
+		require.Contains(t, line, "permission denied for table alembic_version", command)
+		require.Contains(t, line, "; database.url (DATABASE_URL) must name the account that owns the tables; nothing was changed", command)
+	}
+
+	reading := d.Open(t).Begin()
+	require.NoError(t, reading.Exec("SELECT 1 FROM users LIMIT 1").Error)
+	line := in(t, on(d)).fails(t, "migrate", "up")
+	require.Contains(t, line, "migration c7e8f9a0b1d2 users add_dashboard_app_ids_to_users: ")
+	require.Contains(t, line, "; something else uses the table, such as an older backend: stop it, then start again; nothing was changed")
+	require.NoError(t, reading.Rollback().Error)
+	require.Equal(t, schema, alembictest.Schema(t, d))
+	require.Equal(t, rows.Of, rows.Again(t, d).Of)
+	require.Equal(t, 0, in(t, on(d)).serve(t).stop(t))
+	takenOver(t, d, rows)
 }
 
 // Replicas that start at once take a database over once.

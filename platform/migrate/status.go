@@ -22,7 +22,8 @@ type Status struct {
 // Status tells what Up has done and would do. It reads only, also from an empty database, and fails where Up would
 // refuse to begin.
 func (p *Plan) Status(ctx context.Context, db *gorm.DB) (Status, error) {
-	return p.inspect(db.WithContext(ctx))
+	s, err := p.inspect(db.WithContext(ctx))
+	return s, remedy(err)
 }
 
 func (s Status) atHead() bool { return len(s.Adoptable)+len(s.Pending) == 0 }

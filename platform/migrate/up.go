@@ -41,9 +41,25 @@ func (p *Plan) Up(ctx context.Context, db *gorm.DB) ([]Applied, error) {
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, remedy(err)
 	}
 	return applied, nil
+}
+
+// remedy says what an operator can do where PostgreSQL's own words do not:
+// https://www.postgresql.org/docs/current/errcodes-appendix.html.
+func remedy(err error) error {
+	var refused interface{ SQLState() string }
+	if !errors.As(err, &refused) {
+		return err
+	}
+	switch refused.SQLState() {
+	case "42501": // insufficient_privilege
+		return fmt.Errorf("%w; database.url (DATABASE_URL) must name the account that owns the tables; nothing was changed", err)
+	case "55P03": // lock_not_available
+		return fmt.Errorf("%w; something else uses the table, such as an older backend: stop it, then start again; nothing was changed", err)
+	}
+	return err
 }
 
 // exclusively runs fn in a transaction no other process can be in at the same time. On SQLite that is any writing one,

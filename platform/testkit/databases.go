@@ -37,10 +37,12 @@ func (d Database) Open(t testing.TB) *gorm.DB {
 // Script runs statements in PostgreSQL's SQL, as psql would.
 func (d Database) Script(t testing.TB, statements string) {
 	t.Helper()
-	conn, err := pgx.Connect(t.Context(), d.URL)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, d.URL)
 	require.NoError(t, err)
-	defer conn.Close(context.Background())
-	_, err = conn.PgConn().Exec(t.Context(), statements).ReadAll()
+	defer conn.Close(ctx)
+	_, err = conn.PgConn().Exec(ctx, statements).ReadAll()
 	require.NoError(t, err)
 }
 
