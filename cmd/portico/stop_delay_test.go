@@ -43,7 +43,7 @@ func TestStopIsAnnouncedBeforeItComes(t *testing.T) {
 		conn.requireOver(t, resp)
 	}
 	for path, want := range map[string]string{
-		"/health/live": `{"status":"ok"}`, "/api/users/me": `"`+somebody+`"`, "/api/documents/" + id + "/content": string(content),
+		"/health/live": `{"status":"ok"}`, "/api/users/me": `"` + somebody + `"`, "/api/documents/" + id + "/content": string(content),
 	} {
 		conn := g.dial(t)
 		resp, body := conn.ask(t, g.request(t, http.MethodGet, path, token, nil))
