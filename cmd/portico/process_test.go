@@ -3,6 +3,7 @@
 package main_test
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/http"
@@ -77,15 +78,16 @@ type process struct {
 
 // program is what can be run.
 type program struct {
-	dir   string // in which it runs
-	env   env
-	stdin string
-	as    *syscall.Credential // nil: this account
+	binary string // the one of this tree when empty
+	dir    string // in which it runs
+	env    env
+	stdin  string
+	as     *syscall.Credential // nil: this account
 }
 
 func (p program) start(t testing.TB, args ...string) *process {
 	t.Helper()
-	r := &process{cmd: exec.Command(binary, args...), out: &testkit.Output{}, err: &testkit.Output{}, ended: make(chan struct{})}
+	r := &process{cmd: exec.Command(cmp.Or(p.binary, binary), args...), out: &testkit.Output{}, err: &testkit.Output{}, ended: make(chan struct{})}
 	r.cmd.Dir, r.cmd.Stdin, r.cmd.Stdout, r.cmd.Stderr = p.dir, strings.NewReader(p.stdin), r.out, r.err
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: p.as, Setpgid: true} // an interrupt from the keyboard is for the test
 	r.cmd.WaitDelay = 5 * time.Second
