@@ -215,7 +215,9 @@ CREATE TABLE users (
  dashboard_app_ids json NOT NULL DEFAULT '[]'::json,
  color_mode character varying(10),
  tokens_valid_after timestamp with time zone,
+ email_key character varying(700),
  CONSTRAINT users_pkey PRIMARY KEY (id)
 );
 CREATE UNIQUE INDEX ix_users_email ON users USING btree (email);
+CREATE INDEX ix_users_email_key ON users USING btree (email_key);
 CREATE INDEX ix_users_superusers ON users USING btree (id) WHERE is_superuser;

@@ -188,7 +188,9 @@ CREATE TABLE users (
  dashboard_app_ids JSON NOT NULL DEFAULT '[]',
  color_mode VARCHAR(10),
  tokens_valid_after DATETIME,
+ email_key VARCHAR(700),
  PRIMARY KEY (id)
 );
 CREATE UNIQUE INDEX ix_users_email ON users (email);
+CREATE INDEX ix_users_email_key ON users (email_key);
 CREATE INDEX ix_users_superusers ON users (id) WHERE is_superuser;

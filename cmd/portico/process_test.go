@@ -78,11 +78,12 @@ type process struct {
 
 // program is what can be run.
 type program struct {
-	binary string // the one of this tree when empty
-	dir    string // in which it runs
-	env    env
-	stdin  string
-	as     *syscall.Credential // nil: this account
+	dir   string // in which it runs
+	env   env
+	stdin string
+	as    *syscall.Credential // nil: this account
+
+	binary string // empty: built as this test is
 }
 
 func (p program) start(t testing.TB, args ...string) *process {

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"portico.internal/modules/users"
+	"portico.internal/platform/backup"
 	"portico.internal/platform/config"
 	"portico.internal/platform/identity"
 	"portico.internal/platform/module"
@@ -13,6 +14,7 @@ import (
 // Module adds registration and login to the gateway, and is its authenticator.
 var Module = module.New("auth",
 	module.Config[Config]("auth"),
+	module.Backup(backup.Part{Files: backup.Static(privateFile, publicFile)}),
 	module.Migrations(migrations...),
 	module.Provide(tokensOf, newService, newHandler, newFirstAdmin),
 	module.Export(func(s *service) identity.Authenticator { return s }),

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,55 +28,73 @@ type places struct {
 
 type place struct {
 	*semaphore.Weighted
-	users int // who have it or wait for it
+	users int             // who have it or wait for it
+	hung  context.Context // ends when somebody here has waited for the database in vain
+	tell  context.CancelCauseFunc
 }
 
-// take waits until fewer than limit others are at the key, until ctx ends; then leave must be called. It fails with
-// errs.Unavailable when too many wait already. A key has the same limit each time.
-func (p *places) take(ctx context.Context, key string, limit int) (leave func(), err error) {
-	mine := p.enter(key, limit)
+func (p *place) renew() { p.hung, p.tell = context.WithCancelCause(context.Background()) }
+
+// take waits until fewer than limit others are at the key, until ctx ends; then leave must be called, with the error of
+// what was done. It fails with errs.Unavailable when too many wait already. When somebody at the key has waited for the
+// database in vain, those who wait for a place fail as well: some at a time they would wait in vain for ever longer. A key
+// has the same limit each time.
+func (p *places) take(ctx context.Context, key string, limit int) (leave func(error), err error) {
+	mine, hung := p.enter(key, limit)
 	if !mine.TryAcquire(1) {
-		if err := p.wait(ctx, mine); err != nil {
-			p.exit(key, mine)
+		if err := p.wait(ctx, mine, hung); err != nil {
+			p.exit(key, mine, nil)
 			return nil, err
 		}
 	}
-	return func() {
+	return func(err error) {
+		if ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+			err = nil
+		}
+		p.exit(key, mine, err)
 		mine.Release(1)
-		p.exit(key, mine)
 	}, nil
 }
 
-func (p *places) wait(ctx context.Context, mine *place) error {
+func (p *places) wait(ctx context.Context, mine *place, hung context.Context) error {
 	defer p.waiting.Add(-1)
 	if p.waiting.Add(1) > maxWaiting {
 		return errBusy()
 	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(hung, func() { cancel(context.Cause(hung)) })()
 	if mine.Acquire(ctx, 1) != nil {
 		return context.Cause(ctx)
 	}
 	return nil
 }
 
-func (p *places) enter(key string, limit int) *place {
+func (p *places) enter(key string, limit int) (mine *place, hung context.Context) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	one := p.keys[key]
 	if one == nil {
 		one = &place{Weighted: semaphore.NewWeighted(int64(limit))}
+		one.renew()
 		if p.keys == nil {
 			p.keys = map[string]*place{}
 		}
 		p.keys[key] = one
 	}
 	one.users++
-	return one
+	return one, one.hung
 }
 
-func (p *places) exit(key string, one *place) {
+func (p *places) exit(key string, one *place, hung error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if hung != nil {
+		one.tell(hung)
+		one.renew()
+	}
 	if one.users--; one.users == 0 {
+		one.tell(nil)
 		delete(p.keys, key)
 	}
 }

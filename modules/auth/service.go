@@ -116,7 +116,7 @@ func (s *service) attempt(ctx context.Context, who name, try func(*attempt) (rig
 	if err != nil {
 		return false, err
 	}
-	defer a.leave()
+	defer func() { a.leave(err) }()
 	failed := true // also when it panics
 	defer func() {
 		if failed {

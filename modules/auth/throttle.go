@@ -45,16 +45,16 @@ func newThrottle(failuresPerMinute int, secret []byte, db *gorm.DB) *throttle {
 // attempt is one try to log in that was let through.
 type attempt struct {
 	throttle         *throttle
-	address, account string // keys; an account is one from this address
-	leave            func() // gives the place back
+	address, account string      // keys; an account is one from this address
+	leave            func(error) // gives the place back, with what the attempt has failed with
 }
 
 // begin lets an attempt pass, to be ended by leave. It fails with errs.TooManyRequests, and after how long to try again,
 // when there were too many failures, and with errs.Unavailable when too many attempts are waiting, or one has waited for
-// too long, for others to be decided.
+// too long, for others to be decided. Those who wait for one that hung fail as it did.
 func (t *throttle) begin(ctx context.Context, account string, from netip.Addr) (*attempt, error) {
 	if t.perAccount == 0 {
-		return &attempt{throttle: t, leave: func() {}}, nil
+		return &attempt{throttle: t, leave: func(error) {}}, nil
 	}
 	address := network(from).String()
 	a := &attempt{throttle: t, address: t.key("address", address), account: t.key("account", address, account)}
@@ -62,7 +62,7 @@ func (t *throttle) begin(ctx context.Context, account string, from netip.Addr) (
 		return nil, err
 	}
 	if err := a.allowed(ctx); err != nil {
-		a.leave()
+		a.leave(err)
 		return nil, err
 	}
 	return a, nil
@@ -78,10 +78,10 @@ func (a *attempt) enter(ctx context.Context) error {
 	}
 	second, err := t.places.take(ctx, a.address, t.perAddress)
 	if err != nil {
-		first()
+		first(nil)
 		return err
 	}
-	a.leave = func() { second(); first() }
+	a.leave = func(err error) { second(err); first(err) }
 	return nil
 }
 

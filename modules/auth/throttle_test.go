@@ -47,7 +47,7 @@ func (c counter) try(account string, from netip.Addr, failed bool) error {
 	if err != nil {
 		return err
 	}
-	defer a.leave()
+	defer a.leave(nil)
 	if failed {
 		return a.fail(c.Context())
 	}
@@ -190,7 +190,7 @@ func TestThrottleLetsNoBurstOfFailuresThroughAtAnyReplica(t *testing.T) {
 					all.Go(func() {
 						a, err := c.begin(t.Context(), account, from)
 						if err == nil {
-							defer a.leave()
+							defer a.leave(nil)
 							if int(begun.Add(1)) == 3*len(replicas) {
 								close(crowd)
 							}
@@ -292,7 +292,7 @@ func TestThrottleWithoutADatabase(t *testing.T) {
 
 	require.Equal(t, errs.Unavailable, errs.KindOf(a.fail(t.Context())))
 	require.Equal(t, errs.Unavailable, errs.KindOf(a.allowed(t.Context())))
-	a.leave()
+	a.leave(nil)
 	require.Equal(t, errs.Unavailable, errs.KindOf(c.try("owner", home, true)))
 	require.Empty(t, c.places.keys)
 	relay.Up()

@@ -174,6 +174,46 @@ func TestHangingServiceFillsItsPlacesAndThenIsRefused(t *testing.T) {
 	})
 }
 
+// One caller has no more than a share of the places; the others have theirs.
+func TestOneCallerLeavesPlacesToOthers(t *testing.T) {
+	release := make(chan struct{})
+	var hanging atomic.Int64
+	up := testkit.NewUpstream(t, func(x *testkit.Exchange) {
+		hanging.Add(1)
+		<-release
+		x.Reply(200, "ok")
+	})
+	h := open(t, up.URL)
+	var wg sync.WaitGroup
+	for range maxShare {
+		wg.Go(func() {
+			if res, err := h.client.Do(h.request(t, "GET", "/api/documents", nil)); err == nil {
+				res.Body.Close()
+			}
+		})
+	}
+	within(t, "the share is taken", func() bool { return hanging.Load() == maxShare })
+	res, body := h.do(t, "GET", "/api/documents", nil)
+	require.Equal(t, 503, res.StatusCode)
+	require.Equal(t, "1", res.Header.Get("Retry-After"))
+	require.Equal(t, `{"detail":"Too many requests of yours are under way"}`, body)
+
+	other := h.request(t, "GET", "/api/documents", nil)
+	other.Header.Set("Authorization", "Bearer u2")
+	wg.Go(func() {
+		if res, err := h.client.Do(other); err == nil {
+			res.Body.Close()
+		}
+	})
+	within(t, "the other caller's call", func() bool { return hanging.Load() == maxShare+1 })
+	close(release)
+	wg.Wait()
+	within(t, "the share is free again", func() bool {
+		res, _ := h.do(t, "GET", "/api/documents", nil)
+		return res.StatusCode == 200
+	})
+}
+
 func TestBreakerOpensOnAServiceThatHangsAndClosesByItself(t *testing.T) {
 	var well atomic.Bool
 	up := testkit.NewUpstream(t, func(x *testkit.Exchange) {

@@ -40,6 +40,11 @@ func (p *proxy) serve(w http.ResponseWriter, r *http.Request) error {
 	}
 	ctx := r.Context()
 	caller := identity.From(ctx)
+	leave, err := p.shares.take(caller.ID)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	groups, err := p.groups.GroupIDs(ctx, caller.ID)
 	if err != nil {
 		return err
@@ -67,7 +72,7 @@ func (p *proxy) serve(w http.ResponseWriter, r *http.Request) error {
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	return copyBody(w, reply, p.stall)
+	return copyBody(w, reply)
 }
 
 // accept takes on an upload, unless its length says that it is too large.
@@ -86,7 +91,7 @@ func (p *proxy) accept(w http.ResponseWriter, r *http.Request) (*upload, error) 
 	if err := http.NewResponseController(w).EnableFullDuplex(); err != nil {
 		return nil, err
 	}
-	return newUpload(w, r, limit, p.stall), nil
+	return newUpload(r, limit), nil
 }
 
 func wantsUpgrade(h http.Header) bool {

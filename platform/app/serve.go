@@ -22,6 +22,7 @@ import (
 const (
 	startTimeout = time.Minute
 	stopTimeout  = 10 * time.Second
+	clientStall  = time.Minute
 )
 
 // serve runs the gateway until ctx ends. The order is a promise: settings, files, database, schema, modules, then the
@@ -63,7 +64,7 @@ func (p *program) serve(ctx context.Context) (err error) {
 	public, err := web.New(web.Options{
 		Routes: append(gathered.Routes, health.Routes()), Authenticator: authenticator, Logger: g.log, Explain: database.Classify,
 		Title: "Portico", Version: Version(), TrustedProxies: g.base.HTTP.TrustedProxies, CORSOrigins: g.base.HTTP.CORSOrigins,
-		Metrics: g.metrics,
+		Metrics: g.metrics, Stall: clientStall,
 	})
 	if err != nil {
 		return err

@@ -153,6 +153,25 @@ func TestServerThatHangsOrGoesIsUnavailableAndComesBack(t *testing.T) {
 	require.Eventually(t, func() bool { return db.First(&thing{}).Error == nil }, 2*time.Second, 10*time.Millisecond)
 }
 
+// A process that is cut off in the middle of a transaction does not hold what it has locked for ever.
+func TestAbandonedTransactionLetsGo(t *testing.T) {
+	server := tables.Postgres(t)
+	relay := testkit.NewRelay(t, server.URL)
+	lost, beside := testkit.Database{Name: "postgres", URL: relay.URL}.Open(t), server.Open(t)
+	require.NoError(t, beside.Create(&thing{ID: "1", Name: "one"}).Error)
+	held := lost.Begin()
+	require.NoError(t, held.Model(&thing{ID: "1"}).Update("count", 1).Error)
+	release := relay.Stall()
+
+	change := func(tx *gorm.DB) error { return tx.Model(&thing{ID: "1"}).Update("count", 2).Error }
+	require.NoError(t, database.Write(database.Patience(t.Context(), time.Minute), beside, change))
+	release()
+	requireUnavailable(t, database.Classify(held.Commit().Error))
+	var row thing
+	require.NoError(t, lost.First(&row).Error)
+	require.Equal(t, 2, row.Count)
+}
+
 func TestLogHoldsNoBindValue(t *testing.T) {
 	tables.Each(t, func(t *testing.T, d testkit.Database) {
 		var log bytes.Buffer
