@@ -16,8 +16,9 @@ import (
 	"portico.internal/platform/testkit"
 )
 
-// overdue is when a change that should show within a second has not, on however busy a machine.
-const overdue = 10 * time.Second
+// staleness is how old what a replica remembers may be. A busy machine makes an answer late, which makes it no older: who
+// asks after this time sees the change.
+const staleness = time.Second
 
 // desk is a feature service that tells the groups it is told, and has a plugin for readers.
 func desk(t testing.TB) *testkit.Upstream {
@@ -111,7 +112,7 @@ func seeChanges(t *testing.T, p *pair) {
 	}
 	folder := filepath.Join(p.shared, "files")
 
-	var slowest time.Duration
+	var oldest time.Duration
 	for _, c := range []struct {
 		name   string
 		change func()
@@ -148,17 +149,19 @@ func seeChanges(t *testing.T, p *pair) {
 	} {
 		require.NotContains(t, c.sees(), c.after, "%s: there is no change to see", c.name)
 		c.change()
-		changed := time.Now()
-		saw := ""
-		for !strings.Contains(saw, c.after) {
-			require.Less(t, time.Since(changed), overdue, "%s does not show: %s", c.name, saw)
-			saw = c.sees()
+		for changed := time.Now(); ; {
+			asked := time.Since(changed)
+			saw := c.sees()
+			if strings.Contains(saw, c.after) {
+				break
+			}
+			require.Less(t, asked, staleness, "%s does not show: %s", c.name, saw)
+			oldest = max(oldest, asked)
 		}
-		slowest = max(slowest, time.Since(changed))
 	}
 	p.other.put(t, map[string]string{"through/the/other": "where the first one moved to"})
 	require.FileExists(t, filepath.Join(folder, "through/the/other"))
-	t.Logf("the change that took longest to show did so after %v", slowest)
+	t.Logf("the last answer from before a change was asked for %v after it", oldest)
 	require.Equal(t, 0, p.one.stop(t))
 	require.Equal(t, 0, p.other.stop(t))
 }
