@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+	"gorm.io/gorm"
 
 	"portico.internal/modules/gatewaytest"
 	"portico.internal/platform/testkit"
@@ -21,11 +22,18 @@ const cheapHash = "$2a$04$53HxznFcmBcxWscm6oPCQuc1h0NtXILMb0pqo2lKaKH6xX8/gGuqm"
 // schema, and returns it.
 func peopled(t testing.TB, d testkit.Database) testkit.Database {
 	t.Helper()
-	for email, superuser := range map[string]bool{somebody: false, gatewaytest.Admin: true} {
-		require.NoError(t, d.Open(t).Exec("INSERT INTO users (id, email, hashed_password, is_superuser) VALUES (?, ?, ?, ?)",
-			uuid.NewString(), email, cheapHash, superuser).Error)
-	}
+	db := d.Open(t)
+	enrol(t, db, somebody, false)
+	enrol(t, db, gatewaytest.Admin, true)
 	return d
+}
+
+// enrol adds an account with a cheap password and returns its id.
+func enrol(t testing.TB, db *gorm.DB, email string, superuser bool) (id string) {
+	t.Helper()
+	id = uuid.NewString()
+	require.NoError(t, db.Exec("INSERT INTO users (id, email, hashed_password, is_superuser) VALUES (?, ?, ?, ?)", id, email, cheapHash, superuser).Error)
+	return id
 }
 
 // eachPeopled runs the test on a peopled database of each kind.
