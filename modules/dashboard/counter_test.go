@@ -7,25 +7,30 @@ import (
 
 	"gorm.io/gorm"
 
+	"portico.internal/platform/identity"
 	"portico.internal/platform/module"
 )
 
-// statements is how many have read from the database of the gateway that runs.
+// statements is how many have been run for somebody who called; what the gateway does by itself is not counted.
 var statements atomic.Int64
 
-// counter is a module that counts them.
+// counter is a module that counts them. It begins before anything is at work.
 var counter = module.New("counter",
-	module.Provide(func(db *gorm.DB) *counting { return &counting{db} }),
-	module.OnStart((*counting).start),
+	module.Provide(newCounting),
+	module.OnStart(func(counting, context.Context) error { return nil }),
 )
 
-type counting struct{ db *gorm.DB }
+type counting struct{}
 
-func (c *counting) start(context.Context) error {
-	count := func(*gorm.DB) { statements.Add(1) }
-	return errors.Join(
-		c.db.Callback().Query().Before("gorm:query").Register("counter", count),
-		c.db.Callback().Row().Before("gorm:row").Register("counter", count),
-		c.db.Callback().Raw().Before("gorm:raw").Register("counter", count),
+func newCounting(db *gorm.DB) (counting, error) {
+	count := func(tx *gorm.DB) {
+		if identity.From(tx.Statement.Context) != nil {
+			statements.Add(1)
+		}
+	}
+	return counting{}, errors.Join(
+		db.Callback().Query().Before("gorm:query").Register("counter", count),
+		db.Callback().Row().Before("gorm:row").Register("counter", count),
+		db.Callback().Raw().Before("gorm:raw").Register("counter", count),
 	)
 }
