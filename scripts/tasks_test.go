@@ -171,3 +171,14 @@ func TestTaskTakesTheFile(t *testing.T) {
 		run(args...)
 	}
 }
+
+// What is no version makes no release.
+func TestReleaseWantsAVersion(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "release")
+	for _, version := range []string{"", "x", "1.2", "1.2.3 ", "1.2.3;true", "latest"} {
+		out, err := exec.Command("./release.sh", version, dir).CombinedOutput()
+		require.Error(t, err, version)
+		require.Contains(t, string(out), "version")
+	}
+	require.NoDirExists(t, dir)
+}

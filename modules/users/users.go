@@ -62,6 +62,10 @@ type Accounts interface {
 	// errs.Invalid for a password that breaks a rule.
 	ResetPassword(ctx context.Context, token, password string) (Session, error)
 
+	// Own returns the account of an active user as its owner sees it, and the apps on the user's dashboard, as recent as
+	// what Identity returns. It fails with errs.Unauthenticated when there is none any more. The slice must not be changed.
+	Own(ctx context.Context, id string) (account UserOut, appIDs []string, err error)
+
 	// Account returns an account as administrators see it. It fails with errs.NotFound when there is none.
 	Account(ctx context.Context, id string) (UserAdminOut, error)
 

@@ -1,60 +1,46 @@
-// A dashboard's first calls, written against the types generated from /openapi.json. It compiles under strict settings
-// when the document says what the gateway does; run with the address of a gateway, it makes the calls as well.
-import createClient, { type Middleware } from "openapi-fetch";
-import type { components, paths } from "./build/portico.js";
+// A dashboard's calls, written against the client. It compiles under strict settings when the document says what the gateway
+// does; run with the address of a gateway, it makes the calls as well.
+import { Portico, PorticoError, type Schemas, type paths, unwrap } from "../src/index.js";
 
-type User = components["schemas"]["UserOut"];
-type Gateway = ReturnType<typeof connect>;
+type User = Schemas["UserOut"];
 
-// The word after /api/, or the first one elsewhere. A new group of routes does not compile until it has its walk below.
+// The word after /api/, or the first one elsewhere.
 type GroupOf<Path> = Path extends `/api/${infer Rest}` ? First<Rest> : Path extends `/${infer Rest}` ? First<Rest> : never;
 type First<Rest> = Rest extends `${infer Word}/${string}` ? Word : Rest;
 type Group = GroupOf<keyof paths>;
-
-function connect(baseUrl: string) {
-  let token: string | undefined;
-  const bearer: Middleware = {
-    onRequest({ request }) {
-      if (token) request.headers.set("Authorization", `Bearer ${token}`);
-      return request;
-    },
-  };
-  const api = createClient<paths>({
-    baseUrl,
-    // {path} of a proxied route stands for all that lies below, so its slashes stay slashes.
-    pathSerializer: (template, values) =>
-      template.replace(/\{(\w+)\}/g, (_, name: string) => String(values[name]).split("/").map(encodeURIComponent).join("/")),
-  });
-  api.use(bearer);
-  return { api, signIn: (accessToken: string) => void (token = accessToken) };
-}
 
 const email = `client-${Date.now()}-${Math.floor(Math.random() * 1e9)}@example.com`;
 const password = "Correct-Horse-7-Battery";
 
 // In this order: those after auth are signed in.
-const walks: Record<Group, (gateway: Gateway) => Promise<void>> = {
+const walks: Partial<Record<Group, (portico: Portico, pdf: Blob) => Promise<void>>> = {
   async health({ api }) {
     const status: "ok" | "unavailable" = present((await api.GET("/health/live")).data).status;
     expect(status, "ok");
     expect((await api.GET("/health/ready", { parseAs: "text" })).response.status, 200);
   },
 
-  async auth({ api, signIn }) {
-    const registered = await api.POST("/api/auth/register", { body: { email, password, full_name: null } });
-    const user: User = present(registered.data);
+  async auth(portico) {
+    const { api } = portico;
+    const user: User = unwrap(await api.POST("/api/auth/register", { body: { email, password, full_name: null } }));
     expect(user.email, email);
 
-    const invalid = await api.POST("/api/auth/register", { body: { email: "nobody", password } });
-    expect(invalid.response.status, 422);
+    const invalid = await failing(api.POST("/api/auth/register", { body: { email: "nobody", password } }).then(unwrap));
+    expect(invalid.status, 422);
+    expect(invalid.issues[0]?.loc.join(), "body,email");
+    expect(invalid.detail.startsWith("body.email: "), true);
+    const taken = await failing(api.POST("/api/auth/register", { body: { email, password } }).then(unwrap));
+    expect(taken.status, 400);
+    expect(taken.issues.length, 0);
+    expect(taken.requestId?.length, 32);
 
-    const { data } = await api.POST("/api/auth/login", {
-      body: { username: email, password, grant_type: "password" },
-      headers: { "Content-Type": "application/x-www-form-urlencoded" },
-    });
-    const kind: "bearer" = present(data).token_type;
-    expect(kind, "bearer");
-    signIn(present(data).access_token);
+    const nobody = await failing(api.GET("/api/users/me").then(unwrap));
+    expect(nobody.status, 401);
+    const wrong = await failing(portico.signIn(email, "wrong"));
+    expect(wrong.detail, "Incorrect email or password");
+    expect(portico.signedIn, false);
+    await portico.signIn(email, password);
+    expect(portico.signedIn, true);
   },
 
   async users({ api }) {
@@ -72,8 +58,20 @@ const walks: Record<Group, (gateway: Gateway) => Promise<void>> = {
     const kept: string[] = present((await api.GET("/api/users/me/preferences")).data).app_ids;
     expect(kept.join(), "documents");
 
-    const groups = present((await api.GET("/api/users/me/groups")).data);
+    const groups = unwrap(await api.GET("/api/users/me/groups"));
     expect(groups.map((group) => `${group.name} ${group.is_group_admin} ${group.description ?? ""}`).join(), "");
+
+    const first = await api.GET("/api/users/me/context");
+    const context = unwrap(first);
+    const limit: number = context.limits.max_pdf_mb;
+    expect(limit, 20);
+    expect(context.user.email, me.email);
+    expect(context.app_ids.join(), "documents");
+    expect(context.plugins.length + context.groups.length, 0);
+    const shown: "light" | "dark" | "system" = context.mode;
+    expect(shown, context.appearance.default_mode);
+    const again = await api.GET("/api/users/me/context", { headers: { "If-None-Match": first.response.headers.get("ETag") } });
+    expect(again.response.status, 304);
   },
 
   async profile({ api }) {
@@ -138,16 +136,31 @@ const walks: Record<Group, (gateway: Gateway) => Promise<void>> = {
     expect((await api.GET("/api/plugins/{id}/settings", { params: { path: { id } } })).response.status, 404);
   },
 
-  async documents({ api }) {
-    const { response } = await api.GET("/api/documents", { parseAs: "stream" });
-    expect(response.status, 200);
-    const missing = await api.GET("/api/documents/{path}", { params: { path: { path: "none/content" } }, parseAs: "stream" });
-    expect(missing.response.status, 404);
+  async documents(portico, pdf) {
+    const id = await portico.upload(pdf, "report.pdf");
+    const content = await portico.content(id);
+    expect(content.headers.get("Content-Type"), "application/pdf");
+    const reader = present(content.body ?? undefined).getReader();
+    let received = 0;
+    for (let piece = await reader.read(); !piece.done; piece = await reader.read()) received += piece.value.byteLength;
+    expect(received, pdf.size);
+
+    const part = await portico.content(id, { range: [1, 3] });
+    expect(part.status, 206);
+    expect(await part.text(), "PDF");
+    expect((await failing(portico.upload(new Blob(["none"]), "none.pdf"))).status >= 400, true);
+    const missing = await failing(portico.content("a0000000-0000-4000-8000-000000000000"));
+    expect(missing.status, 404);
+
+    const list = await portico.api.GET("/api/documents", { parseAs: "json" });
+    expect(list.response.status, 200);
+    const proxied = await portico.api.GET("/api/documents/{path}", { params: { path: { path: `${id}/content` } }, parseAs: "arrayBuffer" });
+    expect((proxied.data as ArrayBuffer).byteLength, pdf.size);
   },
 };
 
 // What the document does not allow must not compile: types that have turned into any would pass everything above.
-export function refused({ api }: Gateway): unknown[] {
+export function refused({ api }: Portico): unknown[] {
   return [
     // @ts-expect-error: no such path
     () => api.GET("/api/nothing"),
@@ -177,10 +190,29 @@ function expect<T>(got: T, want: T): void {
   if (got !== want) throw new Error(`got ${String(got)}, want ${String(want)}`);
 }
 
-export async function main(baseUrl: string): Promise<void> {
-  const gateway = connect(baseUrl);
+async function failing(call: Promise<unknown>): Promise<PorticoError> {
+  try {
+    await call;
+  } catch (error) {
+    if (error instanceof PorticoError) return error;
+    throw error;
+  }
+  throw new Error("the gateway did not refuse");
+}
+
+export async function main(baseUrl: string, pdf: Blob): Promise<void> {
+  let ended = 0;
+  const portico = new Portico({ baseUrl: `${baseUrl}/`, onSessionEnd: () => void ended++ });
   for (const [group, walk] of Object.entries(walks)) {
-    await walk(gateway);
+    await walk(portico, pdf);
     console.log(`${group}: good`);
   }
+  expect(ended, 0);
+
+  const stale = new Portico({ baseUrl, token: "not.a.token", onSessionEnd: () => void ended++ });
+  expect((await failing(stale.content("x"))).status, 401);
+  expect(`${ended} ${stale.signedIn}`, "1 false");
+  portico.signOut();
+  expect((await failing(portico.content("x"))).status, 401);
+  console.log("sessions: good");
 }
