@@ -80,7 +80,7 @@ func (tr *traffic) call(g *gateway, r testkit.Request, kind, status int) (a answ
 	switch {
 	case a.err != nil:
 		return a, false, fmt.Errorf("no answer: %v", a)
-	case a.took > answerSoon:
+	case a.took > answerSoon && kind != signingIn: // how long a hash takes is no matter of the database
 		return a, false, fmt.Errorf("late: %v", a)
 	case a.Status == status:
 		tr.well[kind].Add(1)
