@@ -129,7 +129,7 @@ func (tr *traffic) gather(g *gateway, token string) {
 }
 
 func (tr *traffic) signIn(g *gateway, email string) {
-	tr.begin(opEvery*10, func(int) error {
+	tr.begin(opEvery*5, func(int) error {
 		a, well, err := tr.call(g, login(email), signingIn, http.StatusOK)
 		if !well {
 			return err
@@ -182,7 +182,7 @@ func (tr *traffic) goesOn(t *testing.T) {
 	t.Helper()
 	for kind := range tr.well {
 		before := tr.well[kind].Load()
-		tr.until(t, func() bool { return tr.well[kind].Load() >= before+4 })
+		tr.until(t, func() bool { return tr.well[kind].Load() >= before+2 })
 	}
 }
 
