@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -36,12 +37,14 @@ func (a answer) String() string {
 	return fmt.Sprintf("%s %s: %d %s %v after %v", a.to.Method, a.to.Path, a.Status, a.Body, a.err, a.took)
 }
 
-// ask sends a request as anybody may who is not the test itself.
+// ask sends a request as anybody may who is not the test itself, and waits for the answer as long as patience.
 func (g *gateway) ask(r testkit.Request) (a answer) {
 	a.to = r
 	begun := time.Now()
 	defer func() { a.took = time.Since(begun) }()
-	req, err := http.NewRequest(r.Method, g.URL+r.Path, strings.NewReader(r.Body))
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, r.Method, g.URL+r.Path, strings.NewReader(r.Body))
 	if err != nil {
 		a.err = err
 		return a

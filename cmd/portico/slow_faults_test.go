@@ -87,12 +87,13 @@ func TestPostgresThatIsFarAway(t *testing.T) {
 	}
 	got := map[string]waits{}
 	for _, r := range requests {
+		route := r.Method + " " + strings.Replace(r.Path, group, "/api/admin/groups/{id}", 1)
 		least := waits{math.MaxInt64, math.MaxInt64}
-		for range 3 { // for the gateway may ask something of its own meanwhile
+		for try := 0; try < 3 && least != roundTrips[route]; try++ { // the gateway may ask something of its own meanwhile
 			time.Sleep(recent.MaxAge)
 			least = waits{min(least.cold, ask(r)), min(least.warm, ask(r))}
 		}
-		got[r.Method+" "+strings.Replace(r.Path, group, "/api/admin/groups/{id}", 1)] = least
+		got[route] = least
 	}
 	require.Equal(t, roundTrips, got)
 
@@ -106,9 +107,6 @@ func TestPostgresThatIsFarAway(t *testing.T) {
 	}
 	release()
 	g.requireReady(t)
-	for _, r := range requests {
-		ask(r)
-	}
-	relay.Delay(0)
+	ask(requests[2])
 	require.Equal(t, 0, g.stop(t))
 }

@@ -31,7 +31,7 @@ func Postgres(t testing.TB) string {
 	if err != nil {
 		without(t, err)
 	}
-	return server
+	return server.URL
 }
 
 // without ends a test that cannot have a server.
@@ -46,25 +46,22 @@ func without(t testing.TB, err error) {
 
 var errNoPostgres = errors.New("SKIPPED: no PostgreSQL on this machine; install it, or name a server in " + serverVariable)
 
-var cluster = sync.OnceValues(func() (string, error) {
+// cluster remembers the server until the process ends, which is when it ends.
+var cluster = sync.OnceValues(func() (*Server, error) {
 	if server := os.Getenv(serverVariable); server != "" {
-		return server, nil
+		return &Server{URL: server}, nil
 	}
 	bin := postgresBinaries()
 	if bin == "" {
 		fmt.Fprintln(os.Stderr, errNoPostgres)
-		return "", errNoPostgres
+		return nil, errNoPostgres
 	}
 	server, err := startServer(bin, forgetful)
 	if err != nil {
-		return "", fmt.Errorf("starting PostgreSQL from %s: %w", bin, err)
+		return nil, fmt.Errorf("starting PostgreSQL from %s: %w", bin, err)
 	}
-	shared = server
-	return server.URL, nil
+	return server, nil
 })
-
-// shared is referenced until the process ends, which is when the server ends.
-var shared *Server
 
 var forgetful = []string{
 	"max_connections=300", "fsync=off", "full_page_writes=off", "synchronous_commit=off",
