@@ -32,7 +32,7 @@ func TestBackupGuide(t *testing.T) {
 				clientProgram(t, name)
 			}
 			restored := named(t, d.URL, "portico_new")
-			t.Cleanup(func() { shell(t, p.dir, env{"SERVER": d.URL}, `dropdb --force --maintenance-db="$SERVER" portico_new`) })
+			t.Cleanup(func() { shell(t, p.dir, env{"SERVER": d.URL}, `dropdb --if-exists --force --maintenance-db="$SERVER" portico_new`) })
 			environ = environ.with(env{"SERVER": d.URL, "NEW": restored})
 		}
 		g := p.serve(t)
@@ -75,7 +75,7 @@ func shell(t testing.TB, dir string, environ env, command string) string {
 	t.Helper()
 	cmd := exec.Command("sh", "-c", command)
 	cmd.Dir = dir
-	cmd.Env = os.Environ()
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}
 	for name, value := range environ {
 		cmd.Env = append(cmd.Env, name+"="+value)
 	}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -92,7 +93,10 @@ func TestBackupUnderTraffic(t *testing.T) {
 			at, files := w.at(), o.at()
 			at.check(t, again)
 			files.check(t, again)
-			again.moved(t, at.admin)
+			require.Eventually(t, func() bool { // what is left to be removed then takes the time that others may take for it
+				state, ended := again.state(t, at.admin)
+				return ended || state == "cleaning"
+			}, patience, 20*time.Millisecond)
 			at.check(t, again)
 			files.check(t, again)
 			require.Equal(t, 0, again.stop(t))

@@ -327,8 +327,11 @@ func (w *workspace) documents(g *gateway, shown map[string]fact) error {
 	}
 	for _, d := range list {
 		status, content, err := g.send(http.MethodGet, "/api/documents/"+d.ID+"/content", w.admin, "", "")
-		if err != nil || status != http.StatusOK {
-			return fmt.Errorf("the content of the document %s: %d %w", d.Title, status, err)
+		if err == nil && status != http.StatusOK {
+			err = fmt.Errorf("%d %s", status, content)
+		}
+		if err != nil {
+			return fmt.Errorf("the content of the document %s: %w", d.Title, err)
 		}
 		shown["document "+d.Title] = fact{digest(content), d.ID}
 	}

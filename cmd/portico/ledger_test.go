@@ -101,7 +101,7 @@ type resident struct {
 	made  int
 }
 
-const residents = 4
+const residents = 3
 
 // workspace is all that residents do, seen by an administrator.
 type workspace struct {

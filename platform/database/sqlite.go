@@ -46,7 +46,7 @@ func checkLog(path string) error {
 		return nil //nolint:nilerr // what else is wrong with the files, opening them will tell
 	}
 	if file, err := os.Stat(path); err == nil && file.Size() > 0 || err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil //nolint:nilerr // as above
+		return nil
 	}
 	return fmt.Errorf("it is gone, and %s-wal is there: put the file back, or restore a backup elsewhere; remove %[1]s-wal only to begin anew", filepath.Base(path))
 }
