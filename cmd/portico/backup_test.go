@@ -107,6 +107,40 @@ func TestBackupUnderTraffic(t *testing.T) {
 	})
 }
 
+// Documents may also lie as files of the document service, and be moved to the gateway's storage during a backup.
+func TestBackupOfDocumentsInAFolder(t *testing.T) {
+	t.Parallel()
+	p, d := alone(t.TempDir()), testkit.Database{Name: "sqlite"}
+	p.env["PORTICO_INTERNAL_LISTEN"] = "" // no objects without it
+	g := p.serve(t)
+	w := openWorkspace(t, g)
+	w.until(t, g, func(r *resident) bool { return r.count("document") >= 5 })
+	target := filepath.Join(t.TempDir(), "folder.tar")
+	w.record()
+	stop := w.work(t, g)
+	p.saved(t, d, target)
+	stop()
+	q := p.restored(t, d, target)
+	at := w.at()
+	again := q.serve(t)
+	at.check(t, again)
+	require.Equal(t, 0, again.stop(t))
+	held := tree(t, filepath.Join(q.dir, "data/doc-service/files"))
+	require.NotEmpty(t, held)
+	require.Equal(t, 0, g.stop(t))
+
+	p.env = p.env.with(ports)
+	g = p.serve(t)
+	w.record()
+	stop = w.work(t, g)
+	target += "2"
+	p.saved(t, d, target) // while they are moved
+	stop()
+	at = w.at()
+	at.check(t, p.restored(t, d, target).serve(t))
+	w.check(t, g)
+}
+
 // private requires that a file is for its account alone, and that nothing that was on the way to it is left.
 func private(t testing.TB, path string) {
 	t.Helper()

@@ -49,7 +49,7 @@ func TestHelp(t *testing.T) {
 	p := in(t, nil)
 	root := p.succeeds(t, "--help")
 	for command, names := range map[string][]string{
-		"":                     {"serve", "migrate", "keys", "admin", "secrets", "config", "openapi", "healthcheck", "version", "--config"},
+		"":                     {"serve", "migrate", "keys", "admin", "secrets", "config", "openapi", "healthcheck", "version", "backup", "restore", "--config"},
 		"serve":                {"--config"},
 		"migrate":              {"up", "status"},
 		"migrate up":           nil,
@@ -68,6 +68,8 @@ func TestHelp(t *testing.T) {
 		"module":               {"new"},
 		"module new":           {"--out", "--path", "--source", "--version", "portico module new bookmarks"},
 		"version":              nil,
+		"backup":               {"TARGET", "--pg-dump", "Exit code"},
+		"restore":              {"SOURCE", "--outside", "Exit code"},
 	} {
 		help := p.succeeds(t, append(strings.Fields(command), "--help")...)
 		require.Contains(t, help, strings.TrimSpace("portico "+command))
@@ -91,7 +93,7 @@ func TestNoCommand(t *testing.T) {
 	p := in(t, nil)
 	for _, command := range []string{
 		"serv", "serve now", "migrate", "migrate upp", "migrate up now", "keys", "keys make", "admin", "module", "module new", "module new one two", "secrets", "secrets rotate all", "config", "config chek", "version 2",
-		"--listen=:80", "migrate --dry-run", "admin create", "admin reset-password",
+		"--listen=:80", "backup", "backup a b", "restore", "restore a b", "migrate --dry-run", "admin create", "admin reset-password",
 	} {
 		require.NotEmpty(t, p.fails(t, strings.Fields(command)...))
 	}

@@ -12,11 +12,11 @@ import (
 	"portico.internal/platform/testkit"
 )
 
-// crowd are connections that others hold.
-type crowd []*pgx.Conn
+// hoarders are those who hold connections.
+type hoarders []*pgx.Conn
 
 // fill takes all connections that the server has left.
-func (c *crowd) fill(t testing.TB, url string) {
+func (c *hoarders) fill(t testing.TB, url string) {
 	t.Helper()
 	for {
 		conn, err := pgx.Connect(t.Context(), url)
@@ -28,7 +28,7 @@ func (c *crowd) fill(t testing.TB, url string) {
 	}
 }
 
-func (c *crowd) leave(t testing.TB) {
+func (c *hoarders) leave(t testing.TB) {
 	t.Helper()
 	for _, conn := range *c {
 		require.NoError(t, conn.Close(context.Background()))
@@ -43,7 +43,7 @@ func TestPostgresWithoutRoom(t *testing.T) {
 	const room = 12
 	server := testkit.NewServer(t, "max_connections=12", "superuser_reserved_connections=0")
 	d := server.Database(t)
-	var others crowd
+	var others hoarders
 	others.fill(t, server.URL)
 	require.Len(t, others, room)
 

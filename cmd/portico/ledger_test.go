@@ -23,6 +23,8 @@ import (
 type ledger struct {
 	may  map[string][]string
 	past map[string][]string // while it is recorded: all contents that each key may have had meanwhile
+
+	acknowledged, refused int // changes
 }
 
 func newLedger() *ledger { return &ledger{may: map[string][]string{}} }
@@ -66,12 +68,14 @@ func (l *ledger) change(key, content string, send func() (status int, reply stri
 	case err != nil:
 		return fmt.Errorf("%s: %w: %w", key, errLost, err)
 	case status == http.StatusServiceUnavailable: // as things are while the database is away; it may have been done
+		l.refused++
 		return nil
 	case status == http.StatusNotFound && content == absent && slices.Contains(may[:len(may)-1], absent):
 	case status >= http.StatusBadRequest:
 		return fmt.Errorf("%s: %d %s, where there was %.120q", key, status, reply, may)
 	}
 	l.may[key] = []string{content}
+	l.acknowledged++
 	return nil
 }
 
@@ -159,8 +163,15 @@ func (w *workspace) at() *workspace {
 	return some
 }
 
-// acknowledged is how much is certain to be there.
-func (w *workspace) acknowledged() (count int) {
+// forget begins to count anew.
+func (w *workspace) forget() {
+	for _, r := range w.all {
+		r.acknowledged, r.refused = 0, 0
+	}
+}
+
+// facts is how much is certain to be there.
+func (w *workspace) facts() (count int) {
 	for _, r := range w.all {
 		for key := range r.may {
 			if r.certain(key) {
@@ -214,8 +225,8 @@ func TestKilledGatewayLosesNothing(t *testing.T) {
 			g = p.serve(t)
 			w.check(t, g)
 		}
-		t.Logf("%d facts after %d kills", w.acknowledged(), *kills)
-		require.Positive(t, w.acknowledged())
+		t.Logf("%d facts after %d kills", w.facts(), *kills)
+		require.Positive(t, w.facts())
 		require.Equal(t, 0, g.stop(t))
 		requireSound(t, d)
 	})
@@ -252,7 +263,7 @@ func TestKilledPostgresLosesNothing(t *testing.T) {
 		stop()
 		w.settle(t, g)
 	}
-	t.Logf("%d facts after %d kills", w.acknowledged(), *kills)
+	t.Logf("%d facts after %d kills", w.facts(), *kills)
 	require.Equal(t, 0, g.stop(t))
 	w.check(t, p.serve(t))
 }

@@ -83,7 +83,9 @@ func TestExampleUsesItsSecret(t *testing.T) {
 	tools(t, "python3", "curl", "bash")
 	stolen := testkit.NewUpstream(t, func(x *testkit.Exchange) { x.Reply(200, "") })
 	hook := testkit.NewUpstream(t, func(x *testkit.Exchange) { x.Reply(302, "", "Location: "+stolen.URL) })
-	s := startExample(t, read(t, "examples/service.py"), "WEBHOOK_URL="+hook.URL)
+	file := filepath.Join(t.TempDir(), "disk-watch.json")
+	require.NoError(t, os.WriteFile(file, []byte(`{"min_free_percent":0}`), 0o600)) // no alert at the start, however full this disk is
+	s := startExample(t, read(t, "examples/service.py"), "WEBHOOK_URL="+hook.URL, "SETTINGS_FILE="+file)
 	r := testkit.Request{Method: "PATCH", Path: "/plugin/settings", Body: `{"min_free_percent":100,"webhook_token":"of-the-webhook"}`, Header: map[string][]string{"X-User-Is-Admin": {"true"}}}
 	service := testkit.Gateway{URL: s.url}
 	require.Equal(t, 200, service.Call(t, r).Status)

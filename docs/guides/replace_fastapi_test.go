@@ -27,6 +27,12 @@ func TestReplaceFastAPI(t *testing.T) {
 		require.Contains(t, guide, "| `"+link.Revision+"` | ")
 	}
 	d, before := alembictest.At(t, head), testkit.Prepared(nil).Postgres(t)
+	for _, entry := range os.Environ() { // the settings of the tests are none of Portico's
+		if name, _, _ := strings.Cut(entry, "="); strings.HasPrefix(name, "PORTICO_") {
+			t.Setenv(name, "") // so that it comes back
+			require.NoError(t, os.Unsetenv(name))
+		}
+	}
 	dir := t.TempDir()
 	build := exec.Command("go", "build", "-o", filepath.Join(dir, "portico"), "portico.internal/cmd/portico")
 	out, err := build.CombinedOutput()

@@ -120,6 +120,7 @@ func TestAnswerBeforeTheUploadIsOverPasses(t *testing.T) {
 	res, err := http.ReadResponse(bufio.NewReader(c), nil)
 	require.NoError(t, err)
 	require.Equal(t, 415, res.StatusCode)
+	require.True(t, res.Close, "nobody must send another request after what is left of the upload")
 	body, err := io.ReadAll(res.Body)
 	require.NoError(t, err)
 	require.Equal(t, "no", string(body))

@@ -17,6 +17,7 @@ type upload struct {
 	body   io.Reader
 	limit  int64
 	left   int64
+	whole  atomic.Bool // its end was read
 	closed atomic.Bool
 }
 
@@ -38,8 +39,11 @@ func (u *upload) Read(p []byte) (int, error) {
 		return 0, errTooLarge(u.limit)
 	}
 	switch {
-	case err == nil, err == io.EOF:
+	case err == io.EOF:
+		u.whole.Store(true)
 		return n, err
+	case err == nil:
+		return n, nil
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return n, errs.Wrap(errs.BadRequest, "The upload stalled", err)
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, new(*net.OpError)):

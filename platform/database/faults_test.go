@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -115,6 +117,36 @@ func TestFullDiskLosesNothing(t *testing.T) {
 	require.NoError(t, database.Write(t.Context(), db, func(tx *gorm.DB) error {
 		return tx.Model(&thing{ID: "1"}).Update("count", 1).Error
 	}))
+}
+
+// SQLite would go on with the file that was there, and what it is given would be lost.
+func TestMovedFileTakesNothing(t *testing.T) {
+	d := tables.SQLite(t)
+	db := d.Open(t)
+	path := strings.TrimPrefix(d.URL, "sqlite:")
+	require.NoError(t, db.Create(&thing{ID: "1", Name: "one"}).Error)
+	write := func() error {
+		return database.Write(t.Context(), db, func(tx *gorm.DB) error { return tx.Create(&thing{ID: "2", Name: "two"}).Error })
+	}
+	refuses := func() {
+		requireUnavailable(t, write())
+		requireUnavailable(t, db.Create(&thing{ID: "2", Name: "two"}).Error)
+		requireUnavailable(t, db.First(&thing{}).Error)
+	}
+	require.NoError(t, os.Rename(path, path+".aside"))
+	refuses()
+	require.NoError(t, os.WriteFile(path, nil, 0o600))
+	refuses()
+	require.NoError(t, os.Rename(path+".aside", path))
+	require.NoError(t, db.First(&thing{}).Error)
+
+	require.ErrorContains(t, database.Write(t.Context(), db, func(tx *gorm.DB) error {
+		require.NoError(t, tx.Create(&thing{ID: "2", Name: "two"}).Error)
+		return os.Rename(path, path+".aside")
+	}), "removed or replaced", "the last moment counts")
+	require.NoError(t, os.Rename(path+".aside", path))
+	require.ErrorIs(t, db.First(&thing{}, "id = ?", "2").Error, gorm.ErrRecordNotFound)
+	require.NoError(t, write())
 }
 
 func TestServerThatHangsOrGoesIsUnavailableAndComesBack(t *testing.T) {

@@ -76,7 +76,11 @@ func File(dir, name string, create func() ([]byte, error)) ([]byte, error) {
 
 // unusable says why the directory cannot be used, and what to do.
 func unusable(dir string, err error) error {
-	return fmt.Errorf("data_dir (PORTICO_DATA_DIR): cannot use %s: %w; name a directory this account may write", dir, reason(err))
+	remedy := "name a directory this account may write"
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		remedy = "make room there"
+	}
+	return fmt.Errorf("data_dir (PORTICO_DATA_DIR): cannot use %s: %w; %s", dir, reason(err), remedy)
 }
 
 // reason drops operation and path, which the caller has said already.
