@@ -202,16 +202,19 @@ func (s *siege) calm(t testing.TB, ok func(vitals) bool) vitals {
 	return v
 }
 
-// peak is the most memory that the process has held, in bytes.
+// peak is the most memory that the process has held, in bytes, beside the pages of its binary.
 func (s *siege) peak(t testing.TB) int {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
 	require.NoError(t, err)
-	found := regexp.MustCompile(`VmHWM:\s*(\d+) kB`).FindSubmatch(status)
-	require.Len(t, found, 2)
-	n, err := strconv.Atoi(string(found[1]))
-	require.NoError(t, err)
-	return n << 10
+	field := func(name string) int {
+		found := regexp.MustCompile(name + `:\s*(\d+) kB`).FindSubmatch(status)
+		require.Len(t, found, 2)
+		n, err := strconv.Atoi(string(found[1]))
+		require.NoError(t, err)
+		return n << 10
+	}
+	return field("VmHWM") - field("RssFile")
 }
 
 // lift ends the siege: the honest one has worked all the time and goes on to, the crowd has left nothing behind, neither

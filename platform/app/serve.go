@@ -80,9 +80,10 @@ func (p *program) serve(ctx context.Context) (err error) {
 		return err
 	}
 	listening, deafen := context.WithCancel(context.WithoutCancel(ctx))
-	var feed sync.WaitGroup
-	feed.Go(func() { g.feed.Run(listening) })
-	defer feed.Wait()
+	var background sync.WaitGroup
+	background.Go(func() { g.feed.Run(listening) })
+	background.Go(func() { keepSmall(listening) })
+	defer background.Wait()
 	defer deafen()
 	g.log.InfoContext(ctx, "listening", "public", address(doors.public), "internal", address(doors.internal), "version", Version())
 	fmt.Fprintf(p.Stdout, "Portico %s listens on http://%s and keeps its data in %s\n", Version(), doors.public.Addr(), g.base.DataDir)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -59,6 +60,9 @@ func (h *held) all(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		return nil, errTooLarge()
 	case errors.As(err, &told):
 		return nil, told
+	case errors.Is(err, os.ErrDeadlineExceeded): // by which the server takes the client for gone
+		w.Header().Set("Connection", "close")
+		return nil, errs.Wrap(errs.BadRequest, "The request body stalled", err)
 	case err != nil && r.Context().Err() != nil:
 		return nil, errs.Wrap(errs.ClientClosed, "", err)
 	case err != nil:
