@@ -78,13 +78,16 @@ func command() *cobra.Command {
 			return serve(cmd.Context(), listen, grace, config)
 		},
 	}
+	root.PersistentFlags().StringVar(&listen, "listen", cmp.Or(os.Getenv("DOCSERVICE_LISTEN"), "127.0.0.1:8001"), "address to listen on")
 	flags := root.Flags()
-	flags.StringVar(&listen, "listen", cmp.Or(os.Getenv("DOCSERVICE_LISTEN"), "127.0.0.1:8001"), "address to listen on")
 	flags.StringVar(&config.DataDir, "data-dir", cmp.Or(os.Getenv("DOCSERVICE_DATA_DIR"), "./data/documents"), "where documents are kept")
 	flags.StringVar(&config.Gateway.URL, "gateway", os.Getenv("DOCSERVICE_GATEWAY_URL"), "URL of the gateway's internal interface")
 	flags.StringSliceVar(&config.RequiredGroups, "required-groups", strings.Split(os.Getenv("DOCSERVICE_REQUIRED_GROUPS"), ","), "whose members may change the settings, beside superusers")
 	flags.DurationVar(&grace, "shutdown-grace", 30*time.Second, "how long requests in flight may take to end")
-	root.AddCommand(docservice.Feature.Command)
+	root.AddCommand(docservice.Feature.Command, &cobra.Command{
+		Use: "healthcheck", Short: "Ask the running service whether it is well: exit code 0 or 1", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return web.AskHealth(cmd.Context(), listen, "/health") },
+	})
 	root.CompletionOptions.DisableDefaultCmd = true
 	return root
 }

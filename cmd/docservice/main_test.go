@@ -248,6 +248,27 @@ func TestPlugin(t *testing.T) {
 	require.Equal(t, key, again)
 }
 
+// What a container engine asks with says how the service is, and needs none of its secrets.
+func TestHealthcheck(t *testing.T) {
+	cmd, address := launch(t, t.TempDir())
+	ask := func() (string, error) {
+		asking := program(t, "healthcheck")
+		asking.Env = append(asking.Env, "DOCSERVICE_LISTEN="+strings.TrimPrefix(address, "http://"), "DATABASE_URL_FILE=/nowhere")
+		out, err := asking.CombinedOutput()
+		return string(out), err
+	}
+	out, err := ask()
+	require.NoError(t, err, out)
+	require.Empty(t, out)
+	require.NoError(t, cmd.Process.Kill())
+	_ = cmd.Wait()
+	out, err = ask()
+	var exit *exec.ExitError
+	require.ErrorAs(t, err, &exit)
+	require.Equal(t, 1, exit.ExitCode())
+	require.Contains(t, out, "nothing answers on ")
+}
+
 func TestHelp(t *testing.T) {
 	out, err := program(t, "--help").CombinedOutput()
 	require.NoError(t, err)

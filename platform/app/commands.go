@@ -1,13 +1,9 @@
 package app
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -147,36 +143,10 @@ func healthcheckCommand(p *program) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := askReady(cmd.Context(), base.Listen); err != nil {
+			if err := web.AskHealth(cmd.Context(), base.Listen, "/health/ready"); err != nil {
 				return err
 			}
 			fmt.Fprintln(cmd.OutOrStdout(), "ready")
 			return nil
 		}}
-}
-
-// askReady asks over loopback where the gateway listens on every address.
-func askReady(ctx context.Context, address string) error {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return err
-	}
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/health/ready", nil)
-	if err != nil {
-		return err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return fmt.Errorf("nothing answers on %s: is the gateway running?", address)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return errors.New("not ready; GET /health/ready says why")
-	}
-	return nil
 }

@@ -64,7 +64,7 @@ func (b *intake) Read(p []byte) (int, error) {
 	} else {
 		b.waited += time.Since(start)
 	}
-	if err == io.EOF { //nolint:errorlint // never wrapped
+	if err == io.EOF {
 		b.end()
 	}
 	return n, err
@@ -86,7 +86,7 @@ func (b *intake) settle() {
 	header := b.reply.Header()
 	if !b.expected && b.length <= glanceSize && header.Get("Connection") == "" {
 		_ = b.control.SetReadDeadline(time.Now().Add(glance))
-		if _, err := io.CopyN(io.Discard, b.ReadCloser, glanceSize); err == io.EOF { //nolint:errorlint // never wrapped
+		if _, err := io.CopyN(io.Discard, b.ReadCloser, glanceSize); err == io.EOF {
 			b.end()
 			return
 		}
