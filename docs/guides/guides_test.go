@@ -5,7 +5,6 @@ package guides_test
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -26,23 +25,10 @@ import (
 // patience is how long all commands of a test that only calls may take together.
 const patience = time.Minute
 
-const requiredVariable = "PORTICO_TEST_PYTHON"
-
-var errNoPython = errors.New("SKIPPED: no python3, curl or bash on this machine; install them to have the guides tried")
-
-// tools ends a test that cannot run the guides: it is skipped, and fails where PORTICO_TEST_PYTHON is "required".
+// tools ends a test that cannot run the guides.
 func tools(t *testing.T) {
 	t.Helper()
-	for _, name := range []string{"python3", "curl", "bash"} {
-		if _, err := exec.LookPath(name); err == nil {
-			continue
-		}
-		if os.Getenv(requiredVariable) == "required" {
-			t.Fatal(errNoPython)
-		}
-		fmt.Fprintln(os.Stderr, errNoPython)
-		t.Skip(errNoPython)
-	}
+	testkit.Programs(t, "PORTICO_TEST_PYTHON", "python3", "curl", "bash")
 }
 
 // The guide is followed by the letter, from the copied example to the last command.
