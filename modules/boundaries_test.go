@@ -68,7 +68,7 @@ var owners = map[string][]string{
 	"portico.internal/platform/app":        {"cmd/", "platform/testkit", "modules/gatewaytest"},
 	"github.com/prometheus/":               {"platform/web", "platform/app", "platform/upstream", "modules/"},
 	"portico.internal/platform/datadir":    {"platform/app", "modules/auth", "features/"},
-	"portico.internal/platform/config":     {"platform/", "modules/", "features/"},
+	"portico.internal/platform/config":     {"platform/", "modules/", "features/", "cmd/docservice"},
 	"portico.internal/modules/users":       {"modules/"},
 	"golang.org/x/sys/":                    {"modules/users", "features/docservice", "platform/"},
 	"database/sql":                         {"platform/database", "platform/migrate", "platform/secrets"},

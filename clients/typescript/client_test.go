@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -50,31 +49,12 @@ func TestClientIsOfTheGoldenDocument(t *testing.T) {
 	require.Contains(t, string(first), fmt.Sprintf("sha256 %x.", sha256.Sum256(golden)), "the client is of another document; run scripts/client.sh")
 }
 
-const requiredVariable = "PORTICO_TEST_NODE"
-
-var errNoNode = errors.New("SKIPPED: no node and npm on this machine; install Node.js 20 to have the TypeScript client tried")
-
-// node ends a test that cannot run the client: it is skipped, and fails where PORTICO_TEST_NODE is "required".
-func node(t *testing.T) {
-	t.Helper()
+// Made anew from the document the client is the same, byte for byte; it compiles under strict settings, and does what it says.
+func TestClient(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIPPED: it downloads what it compiles with")
 	}
-	for _, name := range []string{"node", "npm"} {
-		if _, err := exec.LookPath(name); err == nil {
-			continue
-		}
-		if os.Getenv(requiredVariable) == "required" {
-			t.Fatal(errNoNode)
-		}
-		fmt.Fprintln(os.Stderr, errNoNode)
-		t.Skip(errNoNode)
-	}
-}
-
-// Made anew from the document the client is the same, byte for byte; it compiles under strict settings, and does what it says.
-func TestClient(t *testing.T) {
-	node(t)
+	testkit.Programs(t, "PORTICO_TEST_NODE", "node", "npm")
 	dir := t.TempDir()
 	run := func(name string, args ...string) {
 		t.Helper()

@@ -25,23 +25,10 @@ import (
 // patience is how long all commands of a test that only calls may take together.
 const patience = time.Minute
 
-const requiredVariable = "PORTICO_TEST_PYTHON"
-
-// tools ends a test that cannot run a guide for want of a program: it is skipped, and fails where PORTICO_TEST_PYTHON is
-// "required".
+// tools ends a test that cannot run a guide for want of a program.
 func tools(t *testing.T, names ...string) {
 	t.Helper()
-	for _, name := range names {
-		if _, err := exec.LookPath(name); err == nil {
-			continue
-		}
-		text := "SKIPPED: no " + name + " on this machine; install it to have the guides tried"
-		if os.Getenv(requiredVariable) == "required" {
-			t.Fatal(text)
-		}
-		fmt.Fprintln(os.Stderr, text)
-		t.Skip(text)
-	}
+	testkit.Programs(t, "PORTICO_TEST_PYTHON", names...)
 }
 
 // The guide is followed by the letter, from the copied example to the last command.

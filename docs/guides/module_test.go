@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"portico.internal/platform/testkit"
 )
 
 // compiling is how long the commands of the guide may take on a busy machine.
@@ -19,9 +21,10 @@ const compiling = 9 * time.Minute
 // The guide is followed by the letter in a copy of the sources, and without a network: what it tells to run passes, in the
 // tree and outside of it, and nothing but what it speaks of has changed.
 func TestModule(t *testing.T) {
-	if _, err := exec.LookPath("bash"); err != nil {
-		t.Skip("SKIPPED: no bash on this machine")
+	if testing.Short() {
+		t.Skip("SKIPPED: it compiles a copy of the sources")
 	}
+	testkit.Programs(t, "PORTICO_TEST_PYTHON", "bash", "git") // as for the other guides
 	guide := read(t, "module.md")
 	dir := t.TempDir()
 	tree := filepath.Join(dir, "portico")
