@@ -32,7 +32,9 @@ func TestBackupGuide(t *testing.T) {
 				clientProgram(t, name)
 			}
 			restored := named(t, d.URL, "portico_new")
-			t.Cleanup(func() { shell(t, p.dir, env{"SERVER": d.URL}, `dropdb --if-exists --force --maintenance-db="$SERVER" portico_new`) })
+			t.Cleanup(func() {
+				shell(t, p.dir, env{"SERVER": d.URL}, `dropdb --if-exists --force --maintenance-db="$SERVER" portico_new`)
+			})
 			environ = environ.with(env{"SERVER": d.URL, "NEW": restored})
 		}
 		g := p.serve(t)
