@@ -88,6 +88,7 @@ func TestKilledBackup(t *testing.T) {
 		require.Len(t, left, 1)
 	} else {
 		require.Empty(t, left)
+		require.Equal(t, []string{"portico: interrupted; there is no archive"}, messages(interrupted))
 	}
 }
 

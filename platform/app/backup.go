@@ -117,6 +117,9 @@ func (p *program) backup(cmd *cobra.Command, target, dump string) (err error) {
 		},
 	})
 	show.end()
+	if errors.Is(err, context.Canceled) {
+		return errors.New("interrupted; there is no archive")
+	}
 	if err != nil {
 		return err
 	}
@@ -156,6 +159,9 @@ func (p *program) restore(cmd *cobra.Command, source string, outside bool) error
 		},
 	})
 	show.end()
+	if errors.Is(err, context.Canceled) {
+		return errors.New("interrupted; nothing has changed")
+	}
 	if err != nil {
 		return err
 	}

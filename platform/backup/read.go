@@ -11,7 +11,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 )
 
 // maxManifest bounds what is read into memory: a manifest names some millions of files.
@@ -207,15 +206,4 @@ func (a *Archive) verify(ctx context.Context, owners []Owner, s *Summary) error 
 		}
 	}
 	return nil
-}
-
-// destination is where an entry belongs: below the data directory, in the place of the database, or outside.
-func (t *Target) destination(entry string) string {
-	if entry == DatabaseEntry {
-		return t.Database
-	}
-	if name, ok := strings.CutPrefix(entry, dataPrefix); ok {
-		return filepath.Join(t.DataDir, filepath.FromSlash(name))
-	}
-	return "/" + strings.TrimPrefix(entry, outsidePrefix)
 }

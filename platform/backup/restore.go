@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -121,7 +120,7 @@ func (a *Archive) stage(ctx context.Context, t Target, staging string, s *Summar
 		if !strings.HasPrefix(e.Path, outsidePrefix) {
 			continue
 		}
-		if err := free(filepath.Join(staging, e.Path), t.destination(e.Path)); err != nil {
+		if _, err := there(t.destination(e.Path), e); err != nil {
 			return err
 		}
 	}
@@ -189,120 +188,4 @@ func (o *Owner) restored(tx *gorm.DB) error {
 		}
 	}
 	return nil
-}
-
-// place puts everything where it belongs. It can be done again after it was interrupted.
-func (a *Archive) place(t Target, staging string) error {
-	for _, e := range a.Files {
-		outside := strings.HasPrefix(e.Path, outsidePrefix)
-		if !outside && e.Path != DatabaseEntry {
-			continue
-		}
-		if err := move(filepath.Join(staging, e.Path), t.destination(e.Path)); err != nil {
-			return err
-		}
-	}
-	data := filepath.Join(staging, strings.TrimSuffix(dataPrefix, "/"))
-	entries, err := os.ReadDir(data)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	for _, e := range entries {
-		if err := os.Rename(filepath.Join(data, e.Name()), filepath.Join(t.DataDir, e.Name())); err != nil {
-			return err
-		}
-	}
-	if err := syncPath(t.DataDir); err != nil {
-		return err
-	}
-	// The end of a restore is one step; what is left of its folder is nobody's then.
-	over, err := os.MkdirTemp(t.DataDir, ".tmp-restored-*")
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(os.Rename(staging, filepath.Join(over, "restoring")), syncPath(t.DataDir)); err != nil {
-		return err
-	}
-	return os.RemoveAll(over)
-}
-
-// free fails where a file lies in the place of another one that is to come there.
-func free(from, to string) error {
-	switch same, err := sameContent(from, to); {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return err
-	case !same:
-		return fmt.Errorf("%s: there is another file; a restore replaces nothing: move it away", to)
-	}
-	return nil
-}
-
-// move puts a file in a place that may be on another file system. A file that is there already is the same one.
-func move(from, to string) error {
-	if _, err := os.Lstat(from); errors.Is(err, fs.ErrNotExist) {
-		return nil // done before
-	}
-	if err := free(from, to); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(to), folderMode); err != nil {
-		return err
-	}
-	err := os.Rename(from, to)
-	if err != nil {
-		err = carry(from, to)
-	}
-	if err != nil {
-		return err
-	}
-	return syncPath(filepath.Dir(to))
-}
-
-// carry copies a file to another file system, where it appears whole.
-func carry(from, to string) error {
-	source, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer source.Close()
-	part := filepath.Join(filepath.Dir(to), "."+filepath.Base(to)+".part")
-	if err := writeFile(part, source); err != nil {
-		return errors.Join(err, os.Remove(part))
-	}
-	return errors.Join(syncPath(part), os.Rename(part, to), os.Remove(from))
-}
-
-func sameContent(a, b string) (bool, error) {
-	x, err := os.Open(a)
-	if err != nil {
-		return false, err
-	}
-	defer x.Close()
-	y, err := os.Open(b)
-	if err != nil {
-		return false, err
-	}
-	defer y.Close()
-	first, second := make([]byte, 64<<10), make([]byte, 64<<10)
-	for {
-		n, errX := io.ReadFull(x, first)
-		m, errY := io.ReadFull(y, second)
-		switch {
-		case string(first[:n]) != string(second[:m]):
-			return false, nil
-		case errX != nil && errY != nil:
-			return ended(errX) && ended(errY), errors.Join(unended(errX), unended(errY))
-		}
-	}
-}
-
-func ended(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) }
-
-func unended(err error) error {
-	if ended(err) {
-		return nil
-	}
-	return err
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"io"
 	"math"
 	"net/http"
@@ -86,7 +87,7 @@ func (b *intake) settle() {
 	header := b.reply.Header()
 	if !b.expected && b.length <= glanceSize && header.Get("Connection") == "" {
 		_ = b.control.SetReadDeadline(time.Now().Add(glance))
-		if _, err := io.CopyN(io.Discard, b.ReadCloser, glanceSize); err == io.EOF {
+		if _, err := io.CopyN(io.Discard, b.ReadCloser, glanceSize); errors.Is(err, io.EOF) {
 			b.end()
 			return
 		}
