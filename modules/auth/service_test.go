@@ -54,12 +54,16 @@ func TestWhatCountsAsAFailedLogin(t *testing.T) {
 		{"the client leaves", func(ctx context.Context) (bool, error) { <-ctx.Done(); return false, ctx.Err() }, true, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := serviceWith(t, 1, c.check)
-			for i := range 3 {
-				ctx, leave := context.WithCancel(t.Context())
+			var leave context.CancelFunc
+			s := serviceWith(t, 1, func(ctx context.Context) (bool, error) {
 				if c.leave {
-					time.AfterFunc(time.Millisecond, leave)
+					leave()
 				}
+				return c.check(ctx)
+			})
+			for i := range 3 {
+				var ctx context.Context
+				ctx, leave = context.WithCancel(t.Context())
 				_, err := s.login(ctx, owner, "x")
 				leave()
 				require.Equal(t, c.counts && i > 0, errs.KindOf(err) == errs.TooManyRequests, "attempt %d: %v", i, err)
