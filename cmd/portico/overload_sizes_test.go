@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -199,32 +198,64 @@ func (s *siege) together(t *testing.T) {
 		`[` + strings.Repeat("[],", mega/3) + `0]`,
 		`{` + many(80_000, `"%x":{}`, ",") + `}`,
 	}
-	var mu sync.Mutex
-	count := map[int]int{}
-	var all sync.WaitGroup
-	for i := range *crowd / 3 {
-		all.Go(func() {
-			reply, err := s.call(t.Context(), from(i), as("", "POST", "/api/auth/register", bodies[i%len(bodies)]))
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			count[reply.Status]++
-		})
-	}
 	announced := make([]net.Conn, *crowd) // of these only the length comes
 	for i := range announced {
 		announced[i] = s.dial(t)
 		_, err := io.WriteString(announced[i], head("POST", "/api/auth/login", fill, "Content-Length: 1048576")+"username=")
 		require.NoError(t, err)
 	}
-	all.Wait()
+	const whole = 25
+	var readers [whole]*bufio.Reader
+	var conns [whole]net.Conn
+	for i := range conns { // all of each but its last byte
+		conns[i] = s.dial(t)
+		require.NoError(t, conns[i].SetDeadline(time.Now().Add(patience)))
+		ask := with(bodies[i%len(bodies)], "POST", "/api/auth/register", asks)
+		_, err := io.WriteString(conns[i], ask[:len(ask)-1])
+		require.NoError(t, err)
+		readers[i] = bufio.NewReader(conns[i])
+	}
+	for i, conn := range conns {
+		_, err := io.WriteString(conn, bodies[i%len(bodies)][len(bodies[i%len(bodies)])-1:])
+		require.NoError(t, err)
+	}
+	count := map[int]int{}
+	for i, in := range readers {
+		count[next(t, "a large body", in).Status]++
+		conns[i].Close()
+	}
 	t.Log("large bodies at once:", count)
 	require.Subset(t, []int{http.StatusUnprocessableEntity, http.StatusServiceUnavailable}, keys(count))
 	require.Positive(t, count[http.StatusUnprocessableEntity])
+	s.putOff(t, bodies[0])
 	for _, conn := range announced {
+		conn.Close()
+	}
+}
+
+// putOff has more large bodies under way than memory is meant for: those that are too many hear so.
+func (s *siege) putOff(t *testing.T, body string) {
+	ask := with(body, "POST", "/api/auth/register", asks)
+	held := make([]net.Conn, 40)
+	refused := make(chan testkit.Reply, len(held))
+	for i := range held {
+		held[i] = s.dial(t)
+		go func() { _, _ = io.WriteString(held[i], ask[:len(ask)-1]) }()
+		go func() {
+			res, err := http.ReadResponse(bufio.NewReader(held[i]), nil)
+			if err == nil {
+				refused <- testkit.Reply{Status: res.StatusCode, Header: res.Header}
+			}
+		}()
+	}
+	select {
+	case reply := <-refused:
+		require.Equal(t, http.StatusServiceUnavailable, reply.Status)
+		require.Equal(t, "1", reply.Header.Get("Retry-After"))
+	case <-time.After(patience):
+		require.Fail(t, "nobody is put off")
+	}
+	for _, conn := range held {
 		conn.Close()
 	}
 }
