@@ -157,7 +157,7 @@ func TestClientThatStallsGivesItsPlaceFree(t *testing.T) {
 
 // What keeps the pace of 32 KiB within the stall is never cut, however long it takes.
 func TestSlowClientIsNotCut(t *testing.T) {
-	const steps, step = 40, 4 << 10
+	const steps, step = 40, 8 << 10
 	up := testkit.NewUpstream(t, func(x *testkit.Exchange) {
 		x.ReadBody()
 		x.Send(fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", steps))

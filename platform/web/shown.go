@@ -2,23 +2,26 @@ package web
 
 import (
 	"errors"
+	"slices"
 	"unicode/utf8"
 
 	"portico.internal/platform/errs"
 )
 
 const (
-	maxShown = 64 << 10 // bytes of the input that the issues of one reply show
-	shownCut = 1000     // characters that are left of a text beyond
+	maxIssues = 200      // of one reply
+	maxShown  = 64 << 10 // bytes of the input that they show
+	shownCut  = 1000     // characters that are left of a text beyond
 )
 
-// shorten keeps a refusal from sending back much of what was refused: past maxShown of all inputs together a text is cut
-// and anything else left out, with dots in its place.
+// shorten keeps a refusal from being larger than what was refused. Of very many issues the first are told; past maxShown
+// of all inputs together a text is cut and anything else left out, with dots in its place.
 func shorten(err error) error {
 	var e *errs.Error
 	if !errors.As(err, &e) {
 		return err
 	}
+	e.Issues = slices.Clone(e.Issues[:min(len(e.Issues), maxIssues)]) // the rest may go
 	room := maxShown
 	for i := range e.Issues {
 		left := room - sizeOf(e.Issues[i].Input, room)
