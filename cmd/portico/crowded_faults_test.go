@@ -1,7 +1,6 @@
 package main_test
 
 import (
-	"context"
 	"net/http"
 	"testing"
 	"time"
@@ -12,7 +11,7 @@ import (
 	"portico.internal/platform/testkit"
 )
 
-// hoarders are those who hold connections.
+// hoarders are connections that others hold.
 type hoarders []*pgx.Conn
 
 // fill takes all connections that the server has left.
@@ -28,11 +27,19 @@ func (c *hoarders) fill(t testing.TB, url string) {
 	}
 }
 
+// leave gives them back; the server is done with each a moment later.
 func (c *hoarders) leave(t testing.TB) {
 	t.Helper()
-	for _, conn := range *c {
-		require.NoError(t, conn.Close(context.Background()))
+	last := (*c)[0]
+	for _, conn := range (*c)[1:] {
+		require.NoError(t, conn.Close(t.Context()))
 	}
+	require.Eventually(t, func() bool {
+		var left int
+		require.NoError(t, last.QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()").Scan(&left))
+		return left == 1
+	}, patience, time.Millisecond)
+	require.NoError(t, last.Close(t.Context()))
 	*c = nil
 }
 

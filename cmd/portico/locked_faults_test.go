@@ -35,7 +35,7 @@ func TestSQLiteThatAnotherProgramHolds(t *testing.T) {
 	}
 	require.Equal(t, http.StatusUnauthorized, hashed[2].Status, hashed[2])
 	require.JSONEq(t, `{"app_ids":[]}`, g.get(t, ann, "/api/users/me/preferences").Body)
-	require.True(t, g.isReady())
+	g.requireReady(t)
 	g.requireAlive(t)
 
 	require.NoError(t, held.Rollback().Error)
