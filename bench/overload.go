@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -138,7 +139,8 @@ func (g *gateway) idling(n int) func(context.Context, *crowd) error {
 			if err != nil {
 				return err
 			}
-			if _, err := io.Copy(io.Discard, res.Body); err != nil {
+			_, err = io.Copy(io.Discard, res.Body)
+			if err = errors.Join(err, res.Body.Close()); err != nil {
 				return err
 			}
 		}
