@@ -32,7 +32,7 @@ func run() int {
 		}
 	}
 	rounds := flag.Int("rounds", 5, "how often each measurement is repeated; the median is printed")
-	only := flag.String("only", "", "one of requests, streams, memory, events, logins, parked, people, settings, storage; empty: all of them")
+	only := flag.String("only", "", "one of requests, streams, memory, events, logins, overload, parked, people, settings, storage; empty: all of them")
 	small := flag.Bool("small", false, "move few files; so it is too where all is measured")
 	gateway := flag.String("gateway", "", "the portico binary to measure; empty: built from ./cmd/portico")
 	flag.Parse()
@@ -130,6 +130,7 @@ func (b *bench) all() error {
 		{"memory", func() error { return b.memory(sqlite) }},
 		{"events", func() error { return b.events(sqlite) }},
 		{"logins", func() error { return b.loginStorm(sqlite) }},
+		{"overload", func() error { return b.overload(sqlite) }},
 		{"parked", func() error { return b.parked(sqlite) }},
 		{"people", func() error { return b.people(postgres, url) }},
 		{"settings", func() error { return b.settings(postgres, url, upstream.addr) }},

@@ -11,13 +11,21 @@ import (
 // parked lets a feature service hang on to as many calls as it may have while somebody else goes on working.
 func (b *bench) parked(g *gateway) error {
 	watch := load{URL: g.url + "/api/users/me", Token: g.token, Requests: 1000, Concurrency: 4, Every: 5 * time.Millisecond, Want: 200}
+	var callers []string // each has a share of 100
+	for n := range 6 {
+		token, err := g.signUp(fmt.Sprintf("parked-%d@example.com", n))
+		if err != nil {
+			return err
+		}
+		callers = append(callers, token)
+	}
 	var idle, busy []float64
 	for range min(b.rounds, 3) {
 		calm, err := b.load(watch)
 		if err != nil {
 			return err
 		}
-		release, err := b.park(g)
+		release, err := b.park(g, callers)
 		if err != nil {
 			return err
 		}
@@ -34,14 +42,15 @@ func (b *bench) parked(g *gateway) error {
 }
 
 // park opens calls until the gateway refuses another one.
-func (b *bench) park(g *gateway) (release func(), err error) {
+func (b *bench) park(g *gateway, callers []string) (release func(), err error) {
 	ctx, cancel := context.WithCancel(b.ctx)
 	client := &http.Client{Transport: &http.Transport{}}
 	var calls sync.WaitGroup
 	release = func() { cancel(); calls.Wait(); client.CloseIdleConnections() }
 	refused := make(chan int, 1)
-	const most = 1000
-	for range most {
+	const share = 100
+	most := share * len(callers)
+	for n := range most {
 		select {
 		case status := <-refused:
 			if status != http.StatusServiceUnavailable {
@@ -56,7 +65,7 @@ func (b *bench) park(g *gateway) (release func(), err error) {
 			if err != nil {
 				return
 			}
-			req.Header.Set("Authorization", "Bearer "+g.token)
+			req.Header.Set("Authorization", "Bearer "+callers[n/share])
 			res, err := client.Do(req)
 			if err != nil {
 				return

@@ -80,7 +80,7 @@ func (b *intake) end() {
 // settle is called when the reply begins. Of a body that nobody wants only what is here already is taken, so that the
 // connection can serve another request; else it ends with this reply, which does not wait for the rest.
 func (b *intake) settle() {
-	if b.over || b.duplex {
+	if b.duplex || b.over { // of a duplex one the rest is under other hands
 		return
 	}
 	b.over = true

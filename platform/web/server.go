@@ -23,8 +23,9 @@ type Stop struct {
 
 // Serve answers on the listener until ctx ends. For the delay it then goes on, but asks whoever calls to close the
 // connection after the reply. After that it takes no new requests, lets those in flight finish within the grace, and
-// cuts what is left. There is no bound on how long a request may take: event streams and slow uploads are legitimate; a
-// header must arrive within 10 s. A request that tells its length twice is refused with 400.
+// cuts what is left. There is no bound on how long a request may take, for event streams and slow uploads are legitimate:
+// a [Site] has one on their pace. A header must arrive within 10 s. A request that tells its length twice is refused with
+// 400.
 func Serve(ctx context.Context, l net.Listener, h http.Handler, stop Stop, log *slog.Logger) error {
 	var leaving atomic.Bool
 	server := &http.Server{
