@@ -1,7 +1,6 @@
 package main_test
 
 import (
-	"math"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -17,11 +16,11 @@ import (
 )
 
 // waits is how often a request waits for the database: when nothing is remembered, and when everything is.
-type waits struct{ cold, warm int64 }
+type waits struct{ cold, warm int }
 
 // roundTrips is what requests cost where the database is far away. A number that grows with the rows is a mistake.
 var roundTrips = map[string]waits{
-	"POST /api/auth/login":                 {4, 4}, // the account, and a transaction to begin a session in
+	"POST /api/auth/login":                 {6, 6}, // the failures before and with this attempt, the account, and a transaction to begin a session in
 	"GET /api/users/me":                    {1, 0},
 	"PATCH /api/users/me/preferences":      {5, 4}, // the account before and after a transaction
 	"GET /api/users/me/groups":             {2, 1},
@@ -34,7 +33,7 @@ var roundTrips = map[string]waits{
 	"GET /api/plugins":                     {2, 1},
 	"GET /api/settings/appearance":         {2, 1},
 	"PATCH /api/settings/documents/limits": {7, 6}, // a transaction with the row, its history and the announcement
-	"GET /health/ready":                    {4, 4},
+	"GET /health/ready":                    {3, 3},
 }
 
 // Requests wait for a distant PostgreSQL as often as they need to, however much is in it, and nothing is taken for an
@@ -75,12 +74,17 @@ func TestPostgresThatIsFarAway(t *testing.T) {
 		as(root, "PATCH", "/api/settings/documents/limits", `{"max_pdf_mb":30}`),
 		as("", "GET", "/health/ready", ""),
 	}
-	ask := func(r testkit.Request) int64 {
+	ask := func(r testkit.Request) (n int) {
 		before := relay.RoundTrips()
 		a := g.ask(r)
 		require.NoError(t, a.err)
 		require.Equal(t, http.StatusOK, a.Status, a)
-		return relay.RoundTrips() - before
+		for statement, times := range relay.RoundTrips() {
+			if !strings.Contains(statement, "storage_") { // which the gateway looks at by itself, and none of the requests
+				n += times - before[statement]
+			}
+		}
+		return n
 	}
 	for _, r := range requests {
 		ask(r)
@@ -88,19 +92,18 @@ func TestPostgresThatIsFarAway(t *testing.T) {
 	got := map[string]waits{}
 	for _, r := range requests {
 		route := r.Method + " " + strings.Replace(r.Path, group, "/api/admin/groups/{id}", 1)
-		least := waits{math.MaxInt64, math.MaxInt64}
-		for try := 0; try < 3 && least != roundTrips[route]; try++ { // the gateway may ask something of its own meanwhile
+		for try := 0; try < 3 && got[route] != roundTrips[route]; try++ { // a busy machine forgets between the two
 			time.Sleep(recent.MaxAge)
-			least = waits{min(least.cold, ask(r)), min(least.warm, ask(r))}
+			got[route] = waits{ask(r), ask(r)}
 		}
-		got[route] = least
 	}
 	require.Equal(t, roundTrips, got)
 
 	relay.Delay(200 * time.Millisecond)
-	for _, r := range requests {
+	for _, r := range requests[:len(requests)-1] {
 		ask(r)
 	}
+	g.requireReady(t)
 	release := relay.Stall()
 	for _, a := range g.askAll(repeat(20, requests[2])) {
 		requireUnavailable(t, a)

@@ -48,7 +48,7 @@ func (p *places) take(ctx context.Context, key string, limit int) (leave func(er
 		}
 	}
 	return func(err error) {
-		if ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+		if !errors.Is(err, context.DeadlineExceeded) {
 			err = nil
 		}
 		p.exit(key, mine, err)

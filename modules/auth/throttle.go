@@ -70,18 +70,24 @@ func (t *throttle) begin(ctx context.Context, account string, from netip.Addr) (
 
 func (a *attempt) enter(ctx context.Context) error {
 	t := a.throttle
-	ctx, cancel := context.WithTimeoutCause(ctx, maxWait, errBusy())
+	soon, cancel := context.WithTimeoutCause(ctx, maxWait, errBusy())
 	defer cancel()
-	first, err := t.places.take(ctx, a.account, t.perAccount)
+	first, err := t.places.take(soon, a.account, t.perAccount)
 	if err != nil {
 		return err
 	}
-	second, err := t.places.take(ctx, a.address, t.perAddress)
+	second, err := t.places.take(soon, a.address, t.perAddress)
 	if err != nil {
 		first(nil)
 		return err
 	}
-	a.leave = func(err error) { second(err); first(err) }
+	a.leave = func(err error) {
+		if ctx.Err() != nil { // it is the caller's time that is over
+			err = nil
+		}
+		second(err)
+		first(err)
+	}
 	return nil
 }
 

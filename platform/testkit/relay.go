@@ -3,6 +3,7 @@ package testkit
 import (
 	"encoding/binary"
 	"io"
+	"maps"
 	"math"
 	"net"
 	"net/url"
@@ -22,16 +23,16 @@ import (
 type Relay struct {
 	URL string // in place of the server's; without TLS
 
-	refusals   atomic.Int32
-	refused    atomic.Int64
-	deaf       atomic.Bool
-	delay      atomic.Int64
-	roundTrips atomic.Int64
+	refusals atomic.Int32
+	refused  atomic.Int64
+	deaf     atomic.Bool
+	delay    atomic.Int64
 
-	mu    sync.Mutex
-	links map[net.Conn]net.Conn // server by client
-	gate  chan struct{}         // closed while everything passes
-	over  chan struct{}
+	mu         sync.Mutex
+	links      map[net.Conn]net.Conn // server by client
+	gate       chan struct{}         // closed while everything passes
+	over       chan struct{}
+	roundTrips map[string]int // by statement
 }
 
 // NewRelay makes a relay to the server, or the database, of the URL. It is gone with the test.
@@ -48,7 +49,7 @@ func NewRelay(t testing.TB, server string) *Relay {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	u.Host, u.RawQuery = listener.Addr().String(), "sslmode=disable"
-	r := &Relay{URL: u.String(), links: map[net.Conn]net.Conn{}, gate: make(chan struct{}), over: make(chan struct{})}
+	r := &Relay{URL: u.String(), links: map[net.Conn]net.Conn{}, gate: make(chan struct{}), over: make(chan struct{}), roundTrips: map[string]int{}}
 	close(r.gate)
 	var running sync.WaitGroup
 	running.Go(func() {
@@ -111,9 +112,22 @@ func (r *Relay) Delay(d time.Duration) { r.delay.Store(int64(d)) }
 // Deafen makes it like a connection pooler in transaction mode, which passes on everything but notifications.
 func (r *Relay) Deafen(deaf bool) { r.deaf.Store(deaf) }
 
-// RoundTrips counts how often clients have waited for an answer on connections that stood. A pool's pings, which depend
-// on the time, are left out.
-func (r *Relay) RoundTrips() int64 { return r.roundTrips.Load() }
+// RoundTrips counts how often clients have waited for an answer on connections that stood, by the statement that was
+// answered. A pool's pings, which depend on the time, are left out.
+func (r *Relay) RoundTrips() map[string]int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.roundTrips)
+}
+
+func (r *Relay) count(statement string) {
+	if statement == "-- ping" {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.roundTrips[statement]++
+}
 
 func (r *Relay) serve(client net.Conn, network, address string) {
 	defer client.Close()
@@ -162,7 +176,8 @@ func (r *Relay) refuses() bool {
 // questions passes on what the client says, message by message; the first has no type.
 // https://www.postgresql.org/docs/current/protocol-message-formats.html
 func (r *Relay) questions(server io.Writer, client io.Reader) error {
-	const password, query, sync, flush, call = 'p', 'Q', 'S', 'H', 'F'
+	const parse, bind, query, sync, password = 'P', 'B', 'Q', 'S', 'p'
+	prepared, statement := map[string]string{}, ""
 	first, err := message(client, 4)
 	if err != nil {
 		return err
@@ -175,12 +190,18 @@ func (r *Relay) questions(server io.Writer, client io.Reader) error {
 		if next, err = message(client, 5); err != nil {
 			return err
 		}
-		switch next[0] {
-		case query, sync, flush, call:
-			if string(next[5:]) != "-- ping\x00" {
-				r.roundTrips.Add(1)
-			}
-			fallthrough
+		switch texts := strings.Split(string(next[5:]), "\x00"); next[0] {
+		case parse: // a name and the statement
+			statement = texts[1]
+			prepared[texts[0]] = statement
+		case bind: // a portal and the name
+			statement = prepared[texts[1]]
+		case query:
+			r.count(texts[0])
+			time.Sleep(time.Duration(r.delay.Load()))
+		case sync:
+			r.count(statement)
+			time.Sleep(time.Duration(r.delay.Load()))
 		case password:
 			time.Sleep(time.Duration(r.delay.Load()))
 		}
