@@ -25,7 +25,12 @@ func Snapshot(ctx context.Context, dbs []*gorm.DB, fn func(views []*gorm.DB) err
 		if len(dbs) > 1 {
 			return errors.New("a snapshot of several databases on PostgreSQL is none of one moment")
 		}
-		return dbs[0].WithContext(ctx).Transaction(func(tx *gorm.DB) error { return fn([]*gorm.DB{tx}) },
+		return dbs[0].WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+			if err := tx.Exec("SET LOCAL idle_in_transaction_session_timeout = 0").Error; err != nil { // fn may do more than ask the database
+				return err
+			}
+			return fn([]*gorm.DB{tx})
+		},
 			&sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
 	}
 	return connections(ctx, dbs, func(views []*gorm.DB) error {
