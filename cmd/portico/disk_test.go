@@ -32,10 +32,16 @@ func newDisk(t testing.TB, size string) disk {
 	return d
 }
 
-// remount makes it read-only, or writable again, when nothing on it is open for writing.
+// remount makes it read-only, or writable again, when nothing on it is open for writing: the kernel may take a moment to
+// close what a process that has ended had open.
 func (d disk) remount(t testing.TB, flags uintptr) {
 	t.Helper()
-	require.NoError(t, syscall.Mount("tmpfs", d.dir, "tmpfs", syscall.MS_REMOUNT|flags, ""))
+	var err error
+	require.Eventually(t, func() bool {
+		err = syscall.Mount("tmpfs", d.dir, "tmpfs", syscall.MS_REMOUNT|flags, "")
+		return !errors.Is(err, syscall.EBUSY)
+	}, patience, 10*time.Millisecond, "something is open for writing")
+	require.NoError(t, err)
 }
 
 func (d disk) ballast() string { return filepath.Join(d.dir, "ballast") }

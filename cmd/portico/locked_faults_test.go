@@ -28,12 +28,11 @@ func TestSQLiteThatAnotherProgramHolds(t *testing.T) {
 	for _, a := range g.askAll(repeat(60, write)) {
 		requireUnavailable(t, a)
 	}
-	hashed := <-answers // how long that takes is no matter of the database
-	for _, a := range hashed[:2] {
+	// How long they take is no matter of the database. The wrong one hears no more: a failure that cannot be counted is not told.
+	for _, a := range <-answers {
 		require.Equal(t, http.StatusServiceUnavailable, a.Status, a)
 		require.JSONEq(t, `{"detail":"Service Unavailable"}`, a.Body)
 	}
-	require.Equal(t, http.StatusUnauthorized, hashed[2].Status, hashed[2])
 	require.JSONEq(t, `{"app_ids":[]}`, g.get(t, ann, "/api/users/me/preferences").Body)
 	g.requireReady(t)
 	g.requireAlive(t)
