@@ -14,12 +14,17 @@ import (
 
 	"portico.internal/platform/database"
 	"portico.internal/platform/errs"
+	"portico.internal/platform/turns"
+	"portico.internal/platform/web"
 )
 
 const (
 	window        = time.Minute
 	addressFactor = 10  // an address may fail this many times as often as one account from it
 	sweep         = 100 // failures that are over, which each new one takes away
+
+	maxWaiting = 256
+	maxWait    = 20 * time.Second
 )
 
 // throttle bounds failed logins: in any minute so many for an account from one address, and ten times as many from one
@@ -34,12 +39,15 @@ type throttle struct {
 	perAccount, perAddress int // 0 turns throttling off
 	secret                 []byte
 	db                     *gorm.DB
-	places                 places
+	places                 turns.Turns // in this process
 }
 
 // newThrottle makes a throttle. The secret must be the same in all replicas.
 func newThrottle(failuresPerMinute int, secret []byte, db *gorm.DB) *throttle {
-	return &throttle{perAccount: failuresPerMinute, perAddress: failuresPerMinute * addressFactor, secret: secret, db: db}
+	return &throttle{
+		perAccount: failuresPerMinute, perAddress: failuresPerMinute * addressFactor, secret: secret, db: db,
+		places: turns.Turns{Patience: maxWait, Queue: maxWaiting, Busy: errBusy},
+	}
 }
 
 // attempt is one try to log in that was let through.
@@ -56,9 +64,10 @@ func (t *throttle) begin(ctx context.Context, account string, from netip.Addr) (
 	if t.perAccount == 0 {
 		return &attempt{throttle: t, leave: func(error) {}}, nil
 	}
-	address := network(from).String()
+	address := web.Network(from).String()
 	a := &attempt{throttle: t, address: t.key("address", address), account: t.key("account", address, account)}
-	if err := a.enter(ctx); err != nil {
+	var err error
+	if a.leave, err = t.places.Take(ctx, turns.Key{Name: a.account, Limit: t.perAccount}, turns.Key{Name: a.address, Limit: t.perAddress}); err != nil {
 		return nil, err
 	}
 	if err := a.allowed(ctx); err != nil {
@@ -68,27 +77,8 @@ func (t *throttle) begin(ctx context.Context, account string, from netip.Addr) (
 	return a, nil
 }
 
-func (a *attempt) enter(ctx context.Context) error {
-	t := a.throttle
-	soon, cancel := context.WithTimeoutCause(ctx, maxWait, errBusy())
-	defer cancel()
-	first, err := t.places.take(soon, a.account, t.perAccount)
-	if err != nil {
-		return err
-	}
-	second, err := t.places.take(soon, a.address, t.perAddress)
-	if err != nil {
-		first(nil)
-		return err
-	}
-	a.leave = func(err error) {
-		if ctx.Err() != nil { // it is the caller's time that is over
-			err = nil
-		}
-		second(err)
-		first(err)
-	}
-	return nil
+func errBusy() error {
+	return errs.New(errs.Unavailable, "Too many logins at once, try again later").Retry(5 * time.Second)
 }
 
 // allowed fails as begin does when there have been too many failures by now, counted by any replica.
@@ -202,13 +192,4 @@ func databaseTime(tx *gorm.DB) any {
 		return gorm.Expr("(extract(epoch FROM statement_timestamp()) * 1000000)::bigint")
 	}
 	return time.Now().UnixMicro()
-}
-
-// network is what counts as one address: IPv4 as it is, of IPv6 the /64 that one subscriber has to choose from.
-func network(a netip.Addr) netip.Addr {
-	a = a.Unmap().WithZone("")
-	if a.Is6() {
-		return netip.PrefixFrom(a, 64).Masked().Addr()
-	}
-	return a
 }

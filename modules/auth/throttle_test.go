@@ -235,7 +235,7 @@ func TestThrottleLetsABurstOfSuccessesThrough(t *testing.T) {
 			all.Go(func() { assert.NoError(t, c.try("owner", home, false)) })
 		}
 		all.Wait()
-		require.Empty(t, c.places.keys, "nothing is left of them")
+		require.Zero(t, c.places.Len(), "nothing is left of them")
 		require.Zero(t, c.rows())
 	})
 }

@@ -114,7 +114,7 @@ func (s *service) ResetPassword(ctx context.Context, token, password string) (se
 		return Session{}, errs.New(errs.Invalid, err.Error())
 	}
 	key := resetHash(token)
-	done, err := s.turns.take(ctx, key) // a token costs one hash, however often it is sent at once
+	done, err := s.turn(ctx, key) // a token costs one hash, however often it is sent at once
 	if err != nil {
 		return Session{}, err
 	}

@@ -16,6 +16,7 @@ import (
 	"portico.internal/platform/identity"
 	"portico.internal/platform/module"
 	"portico.internal/platform/recent"
+	"portico.internal/platform/turns"
 	"portico.internal/platform/web"
 )
 
@@ -29,7 +30,7 @@ type service struct {
 	groupCount GroupCount
 	log        *slog.Logger
 	accounts   *recent.Cache[*account]
-	turns      turns
+	turns      turns.Turns // one at a time, at an address or a token
 }
 
 var _ Accounts = (*service)(nil)
@@ -43,8 +44,19 @@ type account struct {
 
 func newService(db *gorm.DB, h *Hasher, groups module.Optional[GroupCount], log *slog.Logger) *service {
 	s := &service{db: db, hasher: h, groupCount: cmp.Or(groups.Value, "0"), log: log}
+	s.turns.Patience, s.turns.Busy = maxWait, func() error { return busy(nil) }
 	s.accounts = recent.New(cachedAccounts, s.load)
 	return s
+}
+
+// turn waits until nobody else is at the key, as long as a hash may be waited for; see [turns.Turns.Take]. It fails as
+// [Hasher.Hash] does when that or ctx ends.
+func (s *service) turn(ctx context.Context, key string) (done func(error), err error) {
+	done, err = s.turns.Take(ctx, turns.Key{Name: key, Limit: 1})
+	if err != nil && ctx.Err() != nil {
+		return nil, gone(ctx)
+	}
+	return done, err
 }
 
 func (s *service) Identity(ctx context.Context, id string, issued time.Time) (*identity.Caller, error) {

@@ -15,6 +15,7 @@ import (
 
 	"portico.internal/platform/errs"
 	"portico.internal/platform/identity"
+	"portico.internal/platform/module"
 )
 
 func TestRegister(t *testing.T) {
@@ -103,23 +104,23 @@ func TestRegistrationsOfOneAddressCostOneHash(t *testing.T) {
 
 func TestTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var all turns
-		done, err := all.take(t.Context(), "a")
+		all := newService(nil, nil, module.Optional[GroupCount]{}, nil)
+		done, err := all.turn(t.Context(), "a")
 		require.NoError(t, err)
-		other, err := all.take(t.Context(), "b")
+		other, err := all.turn(t.Context(), "b")
 		require.NoError(t, err)
 		other(nil)
 
 		ctx, leave := context.WithCancel(t.Context())
 		leave()
-		_, err = all.take(ctx, "a")
+		_, err = all.turn(ctx, "a")
 		require.Equal(t, errs.ClientClosed, errs.KindOf(err))
-		_, err = all.take(t.Context(), "a")
+		_, err = all.turn(t.Context(), "a")
 		require.Equal(t, errs.Unavailable, errs.KindOf(err), "waits no longer than for a hash")
 
 		next := make(chan func(error))
 		go func() {
-			done, _ := all.take(t.Context(), "a")
+			done, _ := all.turn(t.Context(), "a")
 			next <- done
 		}()
 		synctest.Wait()
@@ -127,7 +128,7 @@ func TestTurns(t *testing.T) {
 		done = <-next
 		heard := make(chan error, 50)
 		for range cap(heard) {
-			go func() { _, err := all.take(t.Context(), "a"); heard <- err }()
+			go func() { _, err := all.turn(t.Context(), "a"); heard <- err }()
 		}
 		synctest.Wait()
 		hung := fmt.Errorf("reading: %w", context.DeadlineExceeded)
@@ -135,7 +136,7 @@ func TestTurns(t *testing.T) {
 		for range cap(heard) {
 			require.Equal(t, hung, <-heard, "the database does not answer them one by one")
 		}
-		require.Empty(t, all.taken)
+		require.Zero(t, all.turns.Len())
 	})
 }
 

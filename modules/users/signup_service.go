@@ -91,7 +91,7 @@ func draft(email, password string, fullName *string) (*User, error) {
 // hashAndStore makes an account ready for store. Of several calls for one address only the one whose turn it is costs a
 // hash; when it has made the account, the others hear so without one.
 func (s *service) hashAndStore(ctx context.Context, u *User, password string, store func() error) (err error) {
-	done, err := s.turns.take(ctx, u.Email)
+	done, err := s.turn(ctx, u.Email)
 	if err != nil {
 		return err
 	}

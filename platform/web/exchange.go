@@ -60,10 +60,15 @@ func ClientAddr(ctx context.Context) string {
 	return ""
 }
 
-// ClientNetwork returns what counts as one client: its IPv4 address, or the /64 that a subscriber of IPv6 chooses
-// addresses from. It is the zero Addr outside of a request.
+// ClientNetwork is the [Network] of the client. It is the zero Addr outside of a request.
 func ClientNetwork(ctx context.Context) netip.Addr {
 	addr, _ := netip.ParseAddr(ClientAddr(ctx))
+	return Network(addr)
+}
+
+// Network returns what counts as one client: an IPv4 address as it is, of IPv6 the /64 that one subscriber has to choose
+// addresses from.
+func Network(addr netip.Addr) netip.Addr {
 	addr = addr.Unmap().WithZone("")
 	if addr.Is6() {
 		return netip.PrefixFrom(addr, 64).Masked().Addr()
