@@ -67,7 +67,7 @@ var owners = map[string][]string{
 	"portico.internal/modules/gatewaytest": {"migrations/alembictest"},
 	"portico.internal/platform/app":        {"cmd/", "platform/testkit", "modules/gatewaytest"},
 	"github.com/prometheus/":               {"platform/web", "platform/app", "platform/upstream", "modules/"},
-	"portico.internal/platform/datadir":    {"platform/app", "platform/backup", "modules/auth", "features/"},
+	"portico.internal/platform/datadir":    {"platform/app", "platform/backup", "modules/auth", "modules/storage", "features/"},
 	"portico.internal/platform/config":     {"platform/", "modules/", "features/", "cmd/docservice"},
 	"portico.internal/modules/users":       {"modules/"},
 	"golang.org/x/sys/":                    {"modules/users", "features/docservice", "platform/"},

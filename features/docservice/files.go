@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"portico.internal/platform/datadir"
 	"portico.internal/platform/errs"
 )
 
@@ -69,7 +70,7 @@ func (s *fileStore) stage(id string, content io.Reader) (size int64, sum string,
 	if err = f.Close(); err != nil {
 		return 0, "", diskError(err)
 	}
-	return size, hex.EncodeToString(hash.Sum(nil)), syncDir(filepath.Dir(f.Name()))
+	return size, hex.EncodeToString(hash.Sum(nil)), datadir.Sync(filepath.Dir(f.Name()))
 }
 
 // place moves a staged file to where it stays.
@@ -77,7 +78,7 @@ func (s *fileStore) place(id string) error {
 	dir := filepath.Dir(s.path(id))
 	switch err := os.Mkdir(dir, 0o700); {
 	case err == nil:
-		if err := syncDir(s.root); err != nil {
+		if err := datadir.Sync(s.root); err != nil {
 			return err
 		}
 	case !errors.Is(err, os.ErrExist):
@@ -86,7 +87,7 @@ func (s *fileStore) place(id string) error {
 	if err := os.Rename(s.stagingPath(id), s.path(id)); err != nil {
 		return diskError(err)
 	}
-	return syncDir(dir)
+	return datadir.Sync(dir)
 }
 
 // unplace moves a file back among the staged.
@@ -94,7 +95,7 @@ func (s *fileStore) unplace(id string) error {
 	if err := os.Rename(s.path(id), s.stagingPath(id)); err != nil {
 		return diskError(err)
 	}
-	return syncDir(filepath.Dir(s.stagingPath(id)))
+	return datadir.Sync(filepath.Dir(s.stagingPath(id)))
 }
 
 // remove removes the file wherever it is; there need not be one.
@@ -176,13 +177,4 @@ func diskError(err error) error {
 		return errs.Wrap(errs.Unavailable, "There is no room for the document", err)
 	}
 	return errs.Wrap(errs.Internal, "", err)
-}
-
-// syncDir makes the names in a directory survive a power cut.
-func syncDir(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"portico.internal/platform/datadir"
 )
 
 // folder keeps blobs as plain files with their own bytes, and nothing beside them. All it makes is private to the account
@@ -102,7 +104,7 @@ func (f *folder) install(temp, name string) error {
 	}
 	_ = os.Remove(temp)
 	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
-		if err := syncDir(dir); err != nil {
+		if err := datadir.Sync(dir); err != nil {
 			_ = os.Remove(path)
 			return err
 		}
@@ -110,16 +112,6 @@ func (f *folder) install(temp, name string) error {
 			return nil
 		}
 	}
-}
-
-// syncDir makes the names in a folder survive a loss of power.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }
 
 func (f *folder) open(_ context.Context, name string, offset, length int64) (io.ReadCloser, error) {

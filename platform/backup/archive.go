@@ -18,6 +18,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"portico.internal/platform/datadir"
 )
 
 const buffer = 1 << 20
@@ -150,14 +152,5 @@ func install(temp, path string) error {
 		return err
 	}
 	_ = os.Remove(temp)
-	return syncPath(filepath.Dir(path))
-}
-
-// syncPath makes a file, or the names in a folder, survive a loss of power.
-func syncPath(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return datadir.Sync(filepath.Dir(path))
 }

@@ -13,6 +13,7 @@ import (
 	"iter"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"gorm.io/gorm"
@@ -123,12 +124,7 @@ func (o *Owner) files(ctx context.Context, view *gorm.DB, each func(File) error)
 // databases are those of the owners, each once, and which of them each owner has.
 func databases(owners []Owner) (dbs []*gorm.DB, of []int) {
 	for _, o := range owners {
-		at := -1
-		for i, db := range dbs {
-			if db == o.DB {
-				at = i
-			}
-		}
+		at := slices.Index(dbs, o.DB)
 		if at < 0 {
 			at, dbs = len(dbs), append(dbs, o.DB)
 		}

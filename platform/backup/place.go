@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"portico.internal/platform/datadir"
 )
 
 // destination is where an entry belongs: below the data directory, in the place of the database, or outside.
@@ -44,7 +46,7 @@ func (a *Archive) place(t Target, staging string) error {
 			return err
 		}
 	}
-	if err := syncPath(t.DataDir); err != nil {
+	if err := datadir.Sync(t.DataDir); err != nil {
 		return err
 	}
 	// The end of a restore is one step; what is left of its folder is nobody's then.
@@ -52,7 +54,7 @@ func (a *Archive) place(t Target, staging string) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(os.Rename(staging, filepath.Join(over, "restoring")), syncPath(t.DataDir)); err != nil {
+	if err := errors.Join(os.Rename(staging, filepath.Join(over, "restoring")), datadir.Sync(t.DataDir)); err != nil {
 		return err
 	}
 	return os.RemoveAll(over)
@@ -98,7 +100,7 @@ func move(from, to string, e Entry) error {
 	if err != nil {
 		return err
 	}
-	return syncPath(filepath.Dir(to))
+	return datadir.Sync(filepath.Dir(to))
 }
 
 // carry copies a file to another file system, where it appears whole.
@@ -112,5 +114,5 @@ func carry(from, to string) error {
 	if err := writeFile(part, source); err != nil {
 		return errors.Join(err, os.Remove(part))
 	}
-	return errors.Join(syncPath(part), os.Rename(part, to), os.Remove(from))
+	return errors.Join(datadir.Sync(part), os.Rename(part, to), os.Remove(from))
 }

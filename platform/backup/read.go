@@ -11,6 +11,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"portico.internal/platform/datadir"
 )
 
 // maxManifest bounds what is read into memory: a manifest names some millions of files.
@@ -176,7 +178,7 @@ func durable(dir string) error {
 		if err != nil {
 			return err
 		}
-		return syncPath(path)
+		return datadir.Sync(path)
 	})
 }
 

@@ -131,10 +131,10 @@ func (a *Archive) stage(ctx context.Context, t Target, staging string, s *Summar
 	if err := writeFile(mark+".part", strings.NewReader(a.sum)); err != nil {
 		return err
 	}
-	if err := syncPath(mark + ".part"); err != nil {
+	if err := datadir.Sync(mark + ".part"); err != nil {
 		return err
 	}
-	return errors.Join(os.Rename(mark+".part", mark), syncPath(staging))
+	return errors.Join(os.Rename(mark+".part", mark), datadir.Sync(staging))
 }
 
 // review looks into the databases, and makes them ready.

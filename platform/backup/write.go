@@ -13,6 +13,7 @@ import (
 	"gorm.io/gorm"
 
 	"portico.internal/platform/database"
+	"portico.internal/platform/datadir"
 )
 
 // Options say what [Write] is to do.
@@ -246,7 +247,7 @@ func (w *writing) databases(ctx context.Context, views []*gorm.DB) error {
 // finish gives the files their names, the archive last: where that is, everything is.
 func (w *writing) finish() (*Summary, error) {
 	if w.dumped != "" {
-		if err := errors.Join(syncPath(w.dumped), install(w.dumped, w.DumpTo)); err != nil {
+		if err := errors.Join(datadir.Sync(w.dumped), install(w.dumped, w.DumpTo)); err != nil {
 			return nil, err
 		}
 	}

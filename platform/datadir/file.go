@@ -69,15 +69,14 @@ func install(dir, path string, content []byte) error {
 	if err := os.Link(temp.Name(), path); err != nil {
 		return err
 	}
-	return syncDir(dir)
+	return Sync(dir)
 }
 
-// syncDir makes the new name survive a power cut.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
+// Sync makes a file, or the names in a folder, survive a loss of power.
+func Sync(path string) error {
+	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
-	defer d.Close()
-	return d.Sync()
+	return errors.Join(f.Sync(), f.Close())
 }
