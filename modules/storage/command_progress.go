@@ -18,13 +18,12 @@ const (
 
 // progress shows how a job goes on: one line that is drawn again and again on a terminal, else a line now and then.
 type progress struct {
-	out      io.Writer
+	out      module.Line
 	terminal bool
 	now      func() time.Time
 
 	samples []sample // of the present state, the oldest first
 	state   string
-	drawn   int // characters of the line on the terminal
 	printed time.Time
 }
 
@@ -34,7 +33,7 @@ type sample struct {
 }
 
 func newProgress(out io.Writer) *progress {
-	return &progress{out: out, terminal: logging.IsTerminal(out), now: time.Now}
+	return &progress{out: module.Line{Writer: out}, terminal: logging.IsTerminal(out), now: time.Now}
 }
 
 // show is called again and again with what is known.
@@ -51,21 +50,15 @@ func (p *progress) show(s Status) {
 	line := p.line(s)
 	switch {
 	case p.terminal:
-		fmt.Fprintf(p.out, "\r%s%s", line, strings.Repeat(" ", max(0, p.drawn-len([]rune(line)))))
-		p.drawn = len([]rune(line))
+		p.out.Draw(line)
 	case fresh || now.Sub(p.printed) >= plainEvery:
-		fmt.Fprintln(p.out, line)
+		fmt.Fprintln(&p.out, line)
 		p.printed = now
 	}
 }
 
 // end leaves the line as it is and goes on below it.
-func (p *progress) end() {
-	if p.terminal && p.drawn > 0 {
-		fmt.Fprintln(p.out)
-	}
-	p.drawn = 0
-}
+func (p *progress) end() { p.out.Leave() }
 
 func (p *progress) line(s Status) string {
 	parts := []string{fmt.Sprintf("%-10s", s.State)}

@@ -19,7 +19,6 @@ import (
 	"portico.internal/platform/backup"
 	"portico.internal/platform/database"
 	"portico.internal/platform/datadir"
-	"portico.internal/platform/logging"
 	"portico.internal/platform/module"
 )
 
@@ -65,14 +64,11 @@ type place struct {
 
 // installed is the gateway of the configuration, with nothing opened or made.
 func (p *program) installed() (*gateway, place, error) {
-	base, assembly, err := p.configuration()
+	g, err := p.configured(p.Modules)
 	if err != nil {
 		return nil, place{}, err
 	}
-	g := &gateway{base: base, assembly: assembly, log: logging.New(p.Stderr, base.Log.Level, base.Log.Format)}
-	if g.plan, err = plan(p.Spec); err != nil {
-		return nil, place{}, err
-	}
+	base := g.base
 	if base.DataDir, err = filepath.Abs(base.DataDir); err != nil {
 		return nil, place{}, err
 	}

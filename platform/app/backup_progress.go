@@ -3,7 +3,6 @@ package app
 import (
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"portico.internal/platform/logging"
@@ -18,15 +17,14 @@ const (
 
 // progress tells how many files have been done: one line that is drawn again and again on a terminal, else one now and then.
 type progress struct {
-	out      io.Writer
+	out      module.Line
 	what     string
 	terminal bool
 	last     time.Time
-	drawn    int // characters of the line on the terminal
 }
 
 func newProgress(out io.Writer, what string) *progress {
-	return &progress{out: out, what: what, terminal: logging.IsTerminal(out), last: time.Now()}
+	return &progress{out: module.Line{Writer: out}, what: what, terminal: logging.IsTerminal(out), last: time.Now()}
 }
 
 // count is called again and again.
@@ -41,16 +39,11 @@ func (p *progress) count(files int, bytes int64) {
 	p.last = time.Now()
 	line := fmt.Sprintf("%s %d files, %s", p.what, files, module.Amount(bytes))
 	if !p.terminal {
-		fmt.Fprintln(p.out, line)
+		fmt.Fprintln(&p.out, line)
 		return
 	}
-	fmt.Fprintf(p.out, "\r%s%s", line, strings.Repeat(" ", max(0, p.drawn-len(line))))
-	p.drawn = len(line)
+	p.out.Draw(line)
 }
 
 // end clears the line.
-func (p *progress) end() {
-	if p.drawn > 0 {
-		fmt.Fprintf(p.out, "\r%s\r", strings.Repeat(" ", p.drawn))
-	}
-}
+func (p *progress) end() { p.out.Clear() }

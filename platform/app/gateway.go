@@ -49,18 +49,26 @@ const (
 	serviceTokenFile = "service.token"
 )
 
-// open loads the configuration, makes what is missing in the data directory, and opens the database.
-func (p *program) open(ctx context.Context, modules []module.Module) (*gateway, error) {
+// configured loads the configuration, and opens and makes nothing.
+func (p *program) configured(modules []module.Module) (*gateway, error) {
 	base, assembly, err := p.configure(modules)
 	if err != nil {
 		return nil, err
 	}
-	g := &gateway{base: base, assembly: assembly, metrics: prometheus.NewRegistry(), executable: p.Executable}
-	g.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	g.log = logging.New(p.Stderr, base.Log.Level, base.Log.Format)
-	if g.plan, err = plan(p.Spec); err != nil {
+	g := &gateway{base: base, assembly: assembly, log: logging.New(p.Stderr, base.Log.Level, base.Log.Format)}
+	g.plan, err = plan(p.Spec)
+	return g, err
+}
+
+// open loads the configuration, makes what is missing in the data directory, and opens the database.
+func (p *program) open(ctx context.Context, modules []module.Module) (*gateway, error) {
+	g, err := p.configured(modules)
+	if err != nil {
 		return nil, err
 	}
+	base := g.base
+	g.metrics, g.executable = prometheus.NewRegistry(), p.Executable
+	g.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if base.DataDir, err = datadir.Open(base.DataDir); err != nil {
 		return nil, err
 	}
