@@ -1,7 +1,6 @@
 package main_test
 
 import (
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,7 +30,7 @@ func TestBackupGuide(t *testing.T) {
 			for _, name := range []string{"pg_dump", "pg_restore", "createdb"} {
 				clientProgram(t, name)
 			}
-			restored := named(t, d.URL, "portico_new")
+			restored := testkit.DatabaseURL(t, d.URL, "portico_new")
 			t.Cleanup(func() {
 				shell(t, p.dir, env{"SERVER": d.URL}, `dropdb --if-exists --force --maintenance-db="$SERVER" portico_new`)
 			})
@@ -61,15 +60,6 @@ func TestBackupGuide(t *testing.T) {
 		restored.content(t, token, kept.ID, content)
 		require.Equal(t, 0, restored.stop(t))
 	})
-}
-
-// named is the URL of another database on the server.
-func named(t testing.TB, server, database string) string {
-	t.Helper()
-	u, err := url.Parse(server)
-	require.NoError(t, err)
-	u.Path = "/" + database
-	return u.String()
 }
 
 // shell runs a command of a guide and returns what it prints.

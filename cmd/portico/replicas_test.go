@@ -41,12 +41,7 @@ func TestFiveReplicasOnAnEmptyDatabase(t *testing.T) {
 		made += strings.Count(process.err.String(), "first administrator made")
 	}
 	require.Equal(t, 1, made)
-	schema, err := migrate.Schema(t.Context(), d.Open(t))
-	require.NoError(t, err)
-	require.Equal(t, want, schema)
-	var superusers int
-	require.NoError(t, d.Open(t).Raw("SELECT count(*) FROM users WHERE is_superuser").Scan(&superusers).Error)
-	require.Equal(t, 1, superusers)
+	requireWhole(t, d, want)
 
 	token := replicas[0].SignIn(t, gatewaytest.Admin, testkit.Password)
 	for _, g := range replicas {
@@ -54,6 +49,18 @@ func TestFiveReplicasOnAnEmptyDatabase(t *testing.T) {
 		require.Contains(t, g.get(t, token, "/api/users/me").Body, `"is_admin":true`)
 		require.Equal(t, 0, g.stop(t))
 	}
+}
+
+// requireWhole holds a database to a schema, and to one administrator.
+func requireWhole(t testing.TB, d testkit.Database, want string) {
+	t.Helper()
+	db := d.Open(t)
+	schema, err := migrate.Schema(t.Context(), db)
+	require.NoError(t, err)
+	require.Equal(t, want, schema)
+	var superusers int
+	require.NoError(t, db.Raw("SELECT count(*) FROM users WHERE is_superuser").Scan(&superusers).Error)
+	require.Equal(t, 1, superusers)
 }
 
 var startKills = flag.Int("start-kills", 3, "how often replicas are killed while they start, on each database")
@@ -95,12 +102,7 @@ func TestReplicasKilledWhileTheyStart(t *testing.T) {
 
 				g := in(t, on(d).with(first)).serve(t)
 				require.Equal(t, http.StatusOK, g.get(t, "", "/health/ready").Status)
-				schema, err := migrate.Schema(t.Context(), d.Open(t))
-				require.NoError(t, err)
-				require.Equal(t, want, schema)
-				var superusers int
-				require.NoError(t, d.Open(t).Raw("SELECT count(*) FROM users WHERE is_superuser").Scan(&superusers).Error)
-				require.Equal(t, 1, superusers)
+				requireWhole(t, d, want)
 				require.Equal(t, 0, g.stop(t))
 			}
 			t.Log("rounds by how many tables the kills left:", schemas)

@@ -144,23 +144,32 @@ func TestBodiesAreSentOnce(t *testing.T) {
 	require.EqualValues(t, 2, calls.Load())
 }
 
-func TestHangingServiceFillsItsPlacesAndThenIsRefused(t *testing.T) {
-	release := make(chan struct{})
-	var hanging atomic.Int64
+// hangingService is a service that answers when release is closed, and how many calls it has had.
+func hangingService(t *testing.T) (url string, calls *atomic.Int64, release chan struct{}) {
+	calls, release = &atomic.Int64{}, make(chan struct{})
 	up := testkit.NewUpstream(t, func(x *testkit.Exchange) {
-		hanging.Add(1)
+		calls.Add(1)
 		<-release
 		x.Reply(200, "ok")
 	})
-	h := open(t, up.URL, upstream.MaxInFlight(4))
+	return up.URL, calls, release
+}
+
+// hang makes a call of which the reply is of no interest.
+func (h *house) hang(calls *sync.WaitGroup, r *http.Request) {
+	calls.Go(func() {
+		if res, err := h.client.Do(r); err == nil {
+			res.Body.Close()
+		}
+	})
+}
+
+func TestHangingServiceFillsItsPlacesAndThenIsRefused(t *testing.T) {
+	url, hanging, release := hangingService(t)
+	h := open(t, url, upstream.MaxInFlight(4))
 	var wg sync.WaitGroup
 	for range 4 {
-		wg.Go(func() {
-			res, err := h.client.Do(h.request(t, "GET", "/api/documents", nil))
-			if err == nil {
-				res.Body.Close()
-			}
-		})
+		h.hang(&wg, h.request(t, "GET", "/api/documents", nil))
 	}
 	within(t, "four calls", func() bool { return hanging.Load() == 4 })
 	res, body := h.do(t, "GET", "/api/documents", nil)
@@ -177,21 +186,11 @@ func TestHangingServiceFillsItsPlacesAndThenIsRefused(t *testing.T) {
 
 // One caller has no more than a share of the places; the others have theirs.
 func TestOneCallerLeavesPlacesToOthers(t *testing.T) {
-	release := make(chan struct{})
-	var hanging atomic.Int64
-	up := testkit.NewUpstream(t, func(x *testkit.Exchange) {
-		hanging.Add(1)
-		<-release
-		x.Reply(200, "ok")
-	})
-	h := open(t, up.URL)
+	url, hanging, release := hangingService(t)
+	h := open(t, url)
 	var wg sync.WaitGroup
 	for range maxShare {
-		wg.Go(func() {
-			if res, err := h.client.Do(h.request(t, "GET", "/api/documents", nil)); err == nil {
-				res.Body.Close()
-			}
-		})
+		h.hang(&wg, h.request(t, "GET", "/api/documents", nil))
 	}
 	within(t, "the share is taken", func() bool { return hanging.Load() == maxShare })
 	res, body := h.do(t, "GET", "/api/documents", nil)
@@ -201,11 +200,7 @@ func TestOneCallerLeavesPlacesToOthers(t *testing.T) {
 
 	other := h.request(t, "GET", "/api/documents", nil)
 	other.Header.Set("Authorization", "Bearer u2")
-	wg.Go(func() {
-		if res, err := h.client.Do(other); err == nil {
-			res.Body.Close()
-		}
-	})
+	h.hang(&wg, other)
 	within(t, "the other caller's call", func() bool { return hanging.Load() == maxShare+1 })
 	close(release)
 	wg.Wait()

@@ -145,7 +145,7 @@ func (s *Databases) templateOn(t testing.TB, admin string) string {
 	if s.template == "" {
 		name := databaseName()
 		onServer(t, admin, "CREATE DATABASE "+name)
-		s.make(t, databaseURL(t, admin, name))
+		s.make(t, DatabaseURL(t, admin, name))
 		s.template = name
 	}
 	return s.template
@@ -160,14 +160,15 @@ func createDatabase(t testing.TB, admin, template string) string {
 	}
 	onServer(t, admin, statement)
 	t.Cleanup(func() { onServer(t, admin, "DROP DATABASE "+name+" WITH (FORCE)") })
-	return databaseURL(t, admin, name)
+	return DatabaseURL(t, admin, name)
 }
 
 func databaseName() string { return "portico_test_" + strings.ToLower(rand.Text()) }
 
-func databaseURL(t testing.TB, admin, name string) string {
+// DatabaseURL is the URL of another database on the server of a URL.
+func DatabaseURL(t testing.TB, server, name string) string {
 	t.Helper()
-	u, err := url.Parse(admin)
+	u, err := url.Parse(server)
 	require.NoError(t, err)
 	u.Path = "/" + name
 	return u.String()

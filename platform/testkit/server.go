@@ -53,7 +53,7 @@ func (s *Server) Database(t testing.TB) Database {
 	t.Helper()
 	name := databaseName()
 	onServer(t, s.URL, "CREATE DATABASE "+name)
-	return Database{Name: "postgres", URL: databaseURL(t, s.URL, name)}
+	return Database{Name: "postgres", URL: DatabaseURL(t, s.URL, name)}
 }
 
 // Kill ends all processes of the server at once, as a power cut does.
