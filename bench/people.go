@@ -20,8 +20,8 @@ import (
 const manyPeople = 100_000
 
 var seed = []string{
-	`INSERT INTO users (id, email, full_name, hashed_password, is_active, is_superuser, dashboard_app_ids, created_at, updated_at)
-		SELECT gen_random_uuid(), 'person' || n || '@example.com', 'Person ' || md5(n::text), '-', true, false, '[]', now(), now() FROM generate_series(1, ?) n`,
+	`INSERT INTO users (id, email, email_key, full_name, hashed_password, is_active, is_superuser, dashboard_app_ids, created_at, updated_at)
+		SELECT gen_random_uuid(), 'person' || n || '@example.com', 'person' || n || '@example.com', 'Person ' || md5(n::text), '-', true, false, '[]', now(), now() FROM generate_series(1, ?) n`,
 	`INSERT INTO groups (id, name, name_key, created_at, updated_at)
 		SELECT gen_random_uuid(), 'Group ' || n, 'group ' || n, now(), now() FROM generate_series(1, ?) n`,
 	`INSERT INTO group_memberships (group_id, user_id, joined_at, is_group_admin)

@@ -62,6 +62,7 @@ func TestSettings(t *testing.T) {
 		{"auth", "login_failures_per_minute: 10", "PORTICO_LOGIN_FAILURES_PER_MINUTE"},
 		{"http", "trusted_proxies: []", "PORTICO_TRUSTED_PROXIES"},
 		{"http", "cors_origins: []", "PORTICO_CORS_ORIGINS"},
+		{"http", "shutdown_delay: 0s", "PORTICO_SHUTDOWN_DELAY"},
 		{"http", "shutdown_grace: 30s", "PORTICO_SHUTDOWN_GRACE"},
 		{"", `secret_key: ""`, "PORTICO_SECRET_KEY"},
 		{"", `service_token: ""`, "PORTICO_SERVICE_TOKEN"},
@@ -79,5 +80,5 @@ func TestSettings(t *testing.T) {
 		}
 		require.Regexp(t, pattern, example)
 	}
-	require.Len(t, regexp.MustCompile(`(?m)^ *#[a-z_]+:`).FindAllString(example, -1), 26, "those, and the list of services")
+	require.Len(t, regexp.MustCompile(`(?m)^ *#[a-z_]+:`).FindAllString(example, -1), 27, "those, and the list of services")
 }

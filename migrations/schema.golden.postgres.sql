@@ -19,6 +19,15 @@ CREATE TABLE groups (
 );
 CREATE UNIQUE INDEX ix_groups_name ON groups USING btree (name);
 CREATE UNIQUE INDEX ix_groups_name_key ON groups USING btree (name_key);
+CREATE TABLE login_failures (
+ id character varying(36) NOT NULL,
+ address_key character varying(64) NOT NULL,
+ account_key character varying(64) NOT NULL,
+ failed_at bigint NOT NULL,
+ CONSTRAINT login_failures_pkey PRIMARY KEY (id)
+);
+CREATE INDEX ix_login_failures_address_key ON login_failures USING btree (address_key, failed_at);
+CREATE INDEX ix_login_failures_failed_at ON login_failures USING btree (failed_at);
 CREATE TABLE password_resets (
  user_id character varying(36) NOT NULL,
  token_hash character varying(64) NOT NULL,
@@ -206,7 +215,9 @@ CREATE TABLE users (
  dashboard_app_ids json NOT NULL DEFAULT '[]'::json,
  color_mode character varying(10),
  tokens_valid_after timestamp with time zone,
+ email_key character varying(700),
  CONSTRAINT users_pkey PRIMARY KEY (id)
 );
 CREATE UNIQUE INDEX ix_users_email ON users USING btree (email);
+CREATE INDEX ix_users_email_key ON users USING btree (email_key);
 CREATE INDEX ix_users_superusers ON users USING btree (id) WHERE is_superuser;

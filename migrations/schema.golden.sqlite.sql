@@ -19,6 +19,14 @@ CREATE TABLE groups (
 );
 CREATE UNIQUE INDEX ix_groups_name ON groups (name);
 CREATE UNIQUE INDEX ix_groups_name_key ON groups (name_key);
+CREATE TABLE login_failures (
+ id VARCHAR(36) PRIMARY KEY,
+ address_key VARCHAR(64) NOT NULL,
+ account_key VARCHAR(64) NOT NULL,
+ failed_at BIGINT NOT NULL
+);
+CREATE INDEX ix_login_failures_address_key ON login_failures (address_key, failed_at);
+CREATE INDEX ix_login_failures_failed_at ON login_failures (failed_at);
 CREATE TABLE password_resets (
  user_id VARCHAR(36) NOT NULL,
  token_hash VARCHAR(64) NOT NULL,
@@ -180,7 +188,9 @@ CREATE TABLE users (
  dashboard_app_ids JSON NOT NULL DEFAULT '[]',
  color_mode VARCHAR(10),
  tokens_valid_after DATETIME,
+ email_key VARCHAR(700),
  PRIMARY KEY (id)
 );
 CREATE UNIQUE INDEX ix_users_email ON users (email);
+CREATE INDEX ix_users_email_key ON users (email_key);
 CREATE INDEX ix_users_superusers ON users (id) WHERE is_superuser;

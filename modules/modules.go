@@ -3,6 +3,7 @@ package modules
 
 import (
 	"portico.internal/modules/auth"
+	"portico.internal/modules/dashboard"
 	"portico.internal/modules/docproxy"
 	"portico.internal/modules/groups"
 	"portico.internal/modules/plugins"
@@ -17,6 +18,7 @@ import (
 func All() []module.Module {
 	return []module.Module{
 		auth.Module,
+		dashboard.Module,
 		docproxy.Module,
 		groups.Module,
 		plugins.Module,

@@ -1,20 +1,16 @@
 #!/bin/sh
-# Proves that /openapi.json is fit for a typed dashboard: generates a TypeScript client from it and compiles a program that
-# uses every group of routes under strict settings. With the address of a running gateway, the program runs against it too.
+# Makes the TypeScript client anew: the document from the routes, the types from the document; and compiles it under strict
+# settings. With the address of a running gateway and a PDF, its test runs against that.
 #
-#   scripts/client.sh [http://127.0.0.1:8000]
+#   scripts/client.sh [http://127.0.0.1:8000 report.pdf]
 set -eu
-
-cd "$(dirname "$0")/client"
-mkdir -p build
-
-(cd ../.. && go run ./cmd/portico openapi) >build/openapi.json
+cd "$(dirname "$0")/.."
+go test ./clients/typescript -count=1 -run Golden -update
+cd clients/typescript
 npm ci --ignore-scripts --no-audit --no-fund --silent
-npx --no-install openapi-typescript build/openapi.json --output build/portico.d.ts
-npx --no-install tsc --project .
+npm run --silent generate
+npm run --silent build
 echo "the client compiles under strict"
-
 if [ $# -gt 0 ]; then
-	npx --no-install tsc --project . --noEmit false --outDir build
-	node run.mjs "$1"
+	node test/run.mjs "$@"
 fi

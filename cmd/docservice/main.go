@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"portico.internal/features/docservice"
+	settings "portico.internal/platform/config"
 	"portico.internal/platform/feature"
 	"portico.internal/platform/logging"
 	"portico.internal/platform/shutdown"
@@ -40,7 +41,10 @@ As a plugin of the gateway it has settings: which superusers may change and, wit
 --required-groups (DOCSERVICE_REQUIRED_GROUPS), the members of groups, by name or
 id, separated by commas. DOCSERVICE_SECRET_KEY encrypts the secrets among them: 32
 bytes in base64 (openssl rand -base64 32), older keys after it, separated by commas;
-made as secret.key in the data directory when empty.`
+made as secret.key in the data directory when empty.
+
+DATABASE_URL, DOCSERVICE_SECRET_KEY and PORTICO_SERVICE_TOKEN are secrets: each may
+be given by file, named in the variable with _FILE at its end (DATABASE_URL_FILE).`
 
 func main() { os.Exit(run(os.Args[1:])) }
 
@@ -64,9 +68,9 @@ func command() *cobra.Command {
 		Use: "docservice", Short: "Portico's reference document service", Long: help, Args: cobra.NoArgs,
 		SilenceUsage: true, SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			config.DatabaseURL = os.Getenv("DATABASE_URL") // never a flag: it holds a password
-			config.SecretKey = os.Getenv("DOCSERVICE_SECRET_KEY")
-			config.Gateway.Token = os.Getenv("PORTICO_SERVICE_TOKEN")
+			if err := readSecrets(&config); err != nil {
+				return err
+			}
 			if err := checkGateway(config.Gateway); err != nil {
 				return err
 			}
@@ -74,15 +78,34 @@ func command() *cobra.Command {
 			return serve(cmd.Context(), listen, grace, config)
 		},
 	}
+	root.PersistentFlags().StringVar(&listen, "listen", cmp.Or(os.Getenv("DOCSERVICE_LISTEN"), "127.0.0.1:8001"), "address to listen on")
 	flags := root.Flags()
-	flags.StringVar(&listen, "listen", cmp.Or(os.Getenv("DOCSERVICE_LISTEN"), "127.0.0.1:8001"), "address to listen on")
 	flags.StringVar(&config.DataDir, "data-dir", cmp.Or(os.Getenv("DOCSERVICE_DATA_DIR"), "./data/documents"), "where documents are kept")
 	flags.StringVar(&config.Gateway.URL, "gateway", os.Getenv("DOCSERVICE_GATEWAY_URL"), "URL of the gateway's internal interface")
 	flags.StringSliceVar(&config.RequiredGroups, "required-groups", strings.Split(os.Getenv("DOCSERVICE_REQUIRED_GROUPS"), ","), "whose members may change the settings, beside superusers")
 	flags.DurationVar(&grace, "shutdown-grace", 30*time.Second, "how long requests in flight may take to end")
-	root.AddCommand(docservice.Feature.Command)
+	root.AddCommand(docservice.Feature.Command, &cobra.Command{
+		Use: "healthcheck", Short: "Ask the running service whether it is well: exit code 0 or 1", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return web.AskHealth(cmd.Context(), listen, "/health") },
+	})
 	root.CompletionOptions.DisableDefaultCmd = true
 	return root
+}
+
+// readSecrets takes from the environment what is never a flag: other accounts of the machine see those.
+func readSecrets(c *docservice.Config) error {
+	for _, secret := range []struct {
+		name string
+		into *string
+	}{
+		{"DATABASE_URL", &c.DatabaseURL}, {"DOCSERVICE_SECRET_KEY", &c.SecretKey}, {"PORTICO_SERVICE_TOKEN", &c.Gateway.Token},
+	} {
+		var err error
+		if *secret.into, err = settings.Secret(os.Environ(), secret.name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // checkGateway names the setting that is missing beside the other.
@@ -113,7 +136,7 @@ func serve(ctx context.Context, listen string, grace time.Duration, config docse
 		return err
 	}
 	config.Logger.Info("listening", slog.String("address", listener.Addr().String()))
-	err = web.Serve(ctx, listener, service.Handler(), grace, config.Logger)
+	err = web.Serve(ctx, listener, service.Handler(), web.Stop{Grace: grace}, config.Logger)
 	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
 	return errors.Join(err, service.Close(deadline))

@@ -160,6 +160,8 @@ func TestRefusesToStart(t *testing.T) {
 		"PORTICO_SERVICE_TOKEN: is missing": {args: []string{"--gateway=http://127.0.0.1:8002"}},
 		"--gateway (DOCSERVICE_GATEWAY_URL): is missing": {environment: []string{token}, args: []string{"--listen=127.0.0.1:0"}},
 		"secret_key (DOCSERVICE_SECRET_KEY)":             {environment: []string{"DOCSERVICE_SECRET_KEY=hunter2"}, args: []string{"--listen=127.0.0.1:0", "--data-dir=" + t.TempDir()}},
+		"DATABASE_URL_FILE: names a file":                {environment: []string{"DATABASE_URL_FILE=/hunter2"}, args: []string{"--listen=127.0.0.1:0"}},
+		"PORTICO_SERVICE_TOKEN_FILE: is set beside":      {environment: []string{token, "PORTICO_SERVICE_TOKEN_FILE=/hunter2"}, args: []string{"--listen=127.0.0.1:0"}},
 		"required_groups":                                {args: []string{"--listen=127.0.0.1:0", "--required-groups=" + strings.Repeat("x", 129)}},
 		"gateway: the URL must be":                       {environment: []string{token, "DOCSERVICE_GATEWAY_URL=http://u:hunter2@127.0.0.1"}, args: []string{"--listen=127.0.0.1:0", "--data-dir=" + t.TempDir()}},
 	} {
@@ -187,11 +189,33 @@ func TestGateway(t *testing.T) {
 		_, _ = io.WriteString(w, `{"max_pdf_mb":1}`)
 	}))
 	defer gateway.Close()
-	_, address := launch(t, t.TempDir(), "DOCSERVICE_GATEWAY_URL="+gateway.URL+"/", "PORTICO_SERVICE_TOKEN=of-the-gateway")
-	status, answer := post(t, address, onePage+strings.Repeat(" ", 1<<20))
-	require.Equal(t, 202, status, string(answer))
-	status, answer = post(t, address, onePage+strings.Repeat(" ", 1<<20+64<<10))
-	require.Equal(t, 413, status, string(answer))
+	byFile := filepath.Join(t.TempDir(), "token")
+	require.NoError(t, os.WriteFile(byFile, []byte("of-the-gateway\n"), 0o600))
+	for _, token := range []string{"PORTICO_SERVICE_TOKEN=of-the-gateway", "PORTICO_SERVICE_TOKEN_FILE=" + byFile} {
+		_, address := launch(t, t.TempDir(), "DOCSERVICE_GATEWAY_URL="+gateway.URL+"/", token)
+		status, answer := post(t, address, onePage+strings.Repeat(" ", 1<<20))
+		require.Equal(t, 202, status, string(answer))
+		status, answer = post(t, address, onePage+strings.Repeat(" ", 1<<20+64<<10))
+		require.Equal(t, 413, status, string(answer))
+	}
+}
+
+// Its own secrets may be in files as well: the database that is named in one is the one that is used.
+func TestSecretsByFile(t *testing.T) {
+	dir := t.TempDir()
+	in := func(name, content string) string {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.WriteFile(path, []byte(content+"\n"), 0o600))
+		return path
+	}
+	database := filepath.Join(dir, "elsewhere.db")
+	data := filepath.Join(dir, "data")
+	_, address := launch(t, data, "DATABASE_URL_FILE="+in("url", "sqlite:"+database),
+		"DOCSERVICE_SECRET_KEY_FILE="+in("key", "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE="))
+	upload(t, address)
+	require.FileExists(t, database)
+	require.NoFileExists(t, filepath.Join(data, "documents.db"))
+	require.NoFileExists(t, filepath.Join(data, "secret.key"))
 }
 
 // Who may change its settings is said at its start, and its secrets outlast it.
@@ -224,10 +248,31 @@ func TestPlugin(t *testing.T) {
 	require.Equal(t, key, again)
 }
 
+// What a container engine asks with says how the service is, and needs none of its secrets.
+func TestHealthcheck(t *testing.T) {
+	cmd, address := launch(t, t.TempDir())
+	ask := func() (string, error) {
+		asking := program(t, "healthcheck")
+		asking.Env = append(asking.Env, "DOCSERVICE_LISTEN="+strings.TrimPrefix(address, "http://"), "DATABASE_URL_FILE=/nowhere")
+		out, err := asking.CombinedOutput()
+		return string(out), err
+	}
+	out, err := ask()
+	require.NoError(t, err, out)
+	require.Empty(t, out)
+	require.NoError(t, cmd.Process.Kill())
+	_ = cmd.Wait()
+	out, err = ask()
+	var exit *exec.ExitError
+	require.ErrorAs(t, err, &exit)
+	require.Equal(t, 1, exit.ExitCode())
+	require.Contains(t, out, "nothing answers on ")
+}
+
 func TestHelp(t *testing.T) {
 	out, err := program(t, "--help").CombinedOutput()
 	require.NoError(t, err)
-	for _, word := range []string{"--listen", "127.0.0.1:8001", "--data-dir", "DATABASE_URL", "DOCSERVICE_LISTEN", "--gateway", "DOCSERVICE_GATEWAY_URL", "PORTICO_SERVICE_TOKEN", "--required-groups", "DOCSERVICE_REQUIRED_GROUPS", "DOCSERVICE_SECRET_KEY"} {
+	for _, word := range []string{"--listen", "127.0.0.1:8001", "--data-dir", "DATABASE_URL", "DOCSERVICE_LISTEN", "--gateway", "DOCSERVICE_GATEWAY_URL", "PORTICO_SERVICE_TOKEN", "--required-groups", "DOCSERVICE_REQUIRED_GROUPS", "DOCSERVICE_SECRET_KEY", "DATABASE_URL_FILE"} {
 		require.Contains(t, string(out), word)
 	}
 	require.NotContains(t, string(out), "inspect")

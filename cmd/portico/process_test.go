@@ -3,6 +3,7 @@
 package main_test
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -81,11 +83,18 @@ type program struct {
 	env   env
 	stdin string
 	as    *syscall.Credential // nil: this account
+
+	binary string   // empty: built as this test is
+	inside []string // a command that runs it, with the arguments that follow; none: it is run itself
 }
 
 func (p program) start(t testing.TB, args ...string) *process {
 	t.Helper()
-	r := &process{cmd: exec.Command(binary, args...), out: &testkit.Output{}, err: &testkit.Output{}, ended: make(chan struct{})}
+	command := append(slices.Clone(p.inside), args...)
+	if p.inside == nil {
+		command = append([]string{cmp.Or(p.binary, binary)}, args...)
+	}
+	r := &process{cmd: exec.Command(command[0], command[1:]...), out: &testkit.Output{}, err: &testkit.Output{}, ended: make(chan struct{})}
 	r.cmd.Dir, r.cmd.Stdin, r.cmd.Stdout, r.cmd.Stderr = p.dir, strings.NewReader(p.stdin), r.out, r.err
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: p.as, Setpgid: true} // an interrupt from the keyboard is for the test
 	r.cmd.WaitDelay = 5 * time.Second

@@ -72,6 +72,8 @@ func TestBadSettings(t *testing.T) {
 		"unknown service":      {env: env{"PORTICO_DOCUMENTS_SERVICE": "nobody"}, want: []string{"documents.service (PORTICO_DOCUMENTS_SERVICE): "}},
 		"weak first password":  {env: env{"PORTICO_ADMIN_EMAIL": "root@example.com", "PORTICO_ADMIN_PASSWORD": canary}, want: []string{"auth.admin_password (PORTICO_ADMIN_PASSWORD): "}},
 		"no first password":    {env: env{"PORTICO_ADMIN_EMAIL": "root@example.com"}, want: []string{"auth.admin_password (PORTICO_ADMIN_PASSWORD): "}},
+		"no such secret":       {env: env{"JWT_PRIVATE_KEY": "", "JWT_PRIVATE_KEY_FILE": canary}, want: []string{"auth.private_key (JWT_PRIVATE_KEY_FILE): "}},
+		"secret given twice":   {env: env{"PORTICO_SERVICE_TOKEN": canary + canary, "PORTICO_SERVICE_TOKEN_FILE": "portico.yaml"}, want: []string{"service_token (PORTICO_SERVICE_TOKEN_FILE): "}},
 		"two at once": {env: env{"EXPIRE_MINUTES": canary, "PORTICO_LOG_LEVEL": canary}, yaml: "listen: " + canary + "\n",
 			want: []string{"auth.expire_minutes (EXPIRE_MINUTES): ", "log.level (PORTICO_LOG_LEVEL): "}},
 	}

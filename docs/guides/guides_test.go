@@ -5,7 +5,6 @@ package guides_test
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -23,31 +22,18 @@ import (
 	"portico.internal/platform/testkit"
 )
 
-// patience is how long all commands of a test may take together.
+// patience is how long all commands of a test that only calls may take together.
 const patience = time.Minute
 
-const requiredVariable = "PORTICO_TEST_PYTHON"
-
-var errNoPython = errors.New("SKIPPED: no python3, curl or bash on this machine; install them to have the guides tried")
-
-// tools ends a test that cannot run the guides: it is skipped, and fails where PORTICO_TEST_PYTHON is "required".
-func tools(t *testing.T) {
+// tools ends a test that cannot run a guide for want of a program.
+func tools(t *testing.T, names ...string) {
 	t.Helper()
-	for _, name := range []string{"python3", "curl", "bash"} {
-		if _, err := exec.LookPath(name); err == nil {
-			continue
-		}
-		if os.Getenv(requiredVariable) == "required" {
-			t.Fatal(errNoPython)
-		}
-		fmt.Fprintln(os.Stderr, errNoPython)
-		t.Skip(errNoPython)
-	}
+	testkit.Programs(t, "PORTICO_TEST_PYTHON", names...)
 }
 
 // The guide is followed by the letter, from the copied example to the last command.
 func TestFeatureService(t *testing.T) {
-	tools(t)
+	tools(t, "python3", "curl", "bash")
 	guide := read(t, "feature-service.md")
 	each(t, func(t *testing.T, d testkit.Database) {
 		s := startExample(t, read(t, "examples/service.py"))
@@ -65,7 +51,7 @@ const groups = "Let a group use it"
 
 // What a group may do is tried with the manifest that the guide asks for.
 func TestFeatureServiceOfAGroup(t *testing.T) {
-	tools(t)
+	tools(t, "python3", "curl", "bash")
 	guide := read(t, "feature-service.md")
 	edit := `"required_groups": ["Operators"]`
 	require.Contains(t, sections(guide)[groups], "`"+edit+"`")
@@ -81,10 +67,12 @@ func TestFeatureServiceOfAGroup(t *testing.T) {
 
 // An alert brings the token in clear, and no redirect takes it along.
 func TestExampleUsesItsSecret(t *testing.T) {
-	tools(t)
+	tools(t, "python3", "curl", "bash")
 	stolen := testkit.NewUpstream(t, func(x *testkit.Exchange) { x.Reply(200, "") })
 	hook := testkit.NewUpstream(t, func(x *testkit.Exchange) { x.Reply(302, "", "Location: "+stolen.URL) })
-	s := startExample(t, read(t, "examples/service.py"), "WEBHOOK_URL="+hook.URL)
+	file := filepath.Join(t.TempDir(), "disk-watch.json")
+	require.NoError(t, os.WriteFile(file, []byte(`{"min_free_percent":0}`), 0o600)) // no alert at the start, however full this disk is
+	s := startExample(t, read(t, "examples/service.py"), "WEBHOOK_URL="+hook.URL, "SETTINGS_FILE="+file)
 	r := testkit.Request{Method: "PATCH", Path: "/plugin/settings", Body: `{"min_free_percent":100,"webhook_token":"of-the-webhook"}`, Header: map[string][]string{"X-User-Is-Admin": {"true"}}}
 	service := testkit.Gateway{URL: s.url}
 	require.Equal(t, 200, service.Call(t, r).Status)
@@ -94,7 +82,7 @@ func TestExampleUsesItsSecret(t *testing.T) {
 
 // The example holds whoever calls it past the gateway to its promises.
 func TestExampleAlone(t *testing.T) {
-	tools(t)
+	tools(t, "python3", "curl", "bash")
 	s := startExample(t, read(t, "examples/service.py"))
 	service := testkit.Gateway{URL: s.url}
 	patch := func(body string, header ...string) testkit.Reply {
@@ -193,14 +181,7 @@ func (s *service) follow(t *testing.T, d testkit.Database, guide string, list []
 		"http://127.0.0.1:8000", g.URL, "http://127.0.0.1:8002", g.Internal, "http://127.0.0.1:8101", s.url,
 		"admin@example.com", gatewaytest.Admin, "THE PASSWORD", testkit.Password, "data/service.token", filepath.Join(g.DataDir, "service.token"),
 	)
-	shell := startShell(t, s.dir)
-	require.NotEmpty(t, list)
-	for _, block := range list {
-		for _, c := range parse(t, here.Replace(block)) {
-			want := strings.ReplaceAll(regexp.QuoteMeta(strings.TrimSpace(c.output)), `\.\.\.`, `.*`)
-			require.Regexp(t, `^(?s:`+want+`)$`, strings.TrimSpace(shell.run(c.text)), "%s", c.text)
-		}
-	}
+	startShell(t, s.dir, patience).follow(here, list)
 }
 
 // command is one command of a guide and what it prints, where "..." stands for anything.
@@ -228,7 +209,7 @@ type shell struct {
 	out *bufio.Reader
 }
 
-func startShell(t *testing.T, dir string) *shell {
+func startShell(t *testing.T, dir string, patience time.Duration) *shell {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	bash := exec.CommandContext(ctx, "bash")
@@ -241,6 +222,18 @@ func startShell(t *testing.T, dir string) *shell {
 	require.NoError(t, bash.Start())
 	t.Cleanup(func() { cancel(); _ = bash.Wait() })
 	return &shell{t, in, bufio.NewReader(out)}
+}
+
+// follow runs blocks of commands, in which the test puts what is its own, and holds what they print to what is below them.
+func (s *shell) follow(here *strings.Replacer, list []string) {
+	s.t.Helper()
+	require.NotEmpty(s.t, list)
+	for _, block := range list {
+		for _, c := range parse(s.t, here.Replace(block)) {
+			want := strings.ReplaceAll(regexp.QuoteMeta(strings.TrimSpace(c.output)), `\.\.\.`, `.*`)
+			require.Regexp(s.t, `^(?s:`+want+`)$`, strings.TrimSpace(s.run(c.text)), "%s", c.text)
+		}
+	}
 }
 
 // run returns what the command prints.

@@ -53,6 +53,8 @@ type Config struct {
 }
 
 const (
+	databaseFile       = "documents.db"
+	keyFile            = "secret.key"
 	defaultConnections = 5
 	uploadFrame        = 64 << 10 // bytes that an upload may have beside the file
 	defaultMaxUpload   = 500<<20 + uploadFrame
@@ -124,7 +126,7 @@ func (s *Service) start(ctx context.Context, c Config) error {
 		return err
 	}
 	if c.DatabaseURL == "" {
-		c.DatabaseURL = "sqlite:" + filepath.Join(c.DataDir, "documents.db")
+		c.DatabaseURL = "sqlite:" + filepath.Join(c.DataDir, databaseFile)
 	}
 	if s.db, err = database.Open(ctx, database.Config{
 		URL: c.DatabaseURL, DataDir: c.DataDir, MaxConnections: c.MaxConnections, Logger: c.Logger,

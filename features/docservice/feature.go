@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"portico.internal/platform/backup"
 	"portico.internal/platform/config"
 	"portico.internal/platform/feature"
 )
@@ -24,6 +25,7 @@ var Feature = feature.Feature{
 		return New(ctx, c)
 	},
 	Command: inspectCommand,
+	Kept:    &feature.Kept{Database: databaseFile, Schema: schema, Part: backup.Part{Files: backedUp}},
 }
 
 var inspectCommand = &cobra.Command{

@@ -25,8 +25,10 @@ type fileStore struct {
 	lock *os.File
 }
 
+const filesFolder = "files"
+
 func openFiles(dataDir string) (*fileStore, error) {
-	s := &fileStore{root: filepath.Join(dataDir, "files")}
+	s := &fileStore{root: filepath.Join(dataDir, filesFolder)}
 	err := os.MkdirAll(filepath.Join(s.root, "staging"), 0o700)
 	if err != nil {
 		return nil, err

@@ -95,7 +95,7 @@ func (i *inspector) apart(ctx context.Context, file *os.File, _ int64) (facts, e
 	running, end := context.WithCancel(ctx)
 	defer end()
 	cmd := exec.CommandContext(running, i.command[0], i.command[1:]...)
-	cmd.Stdin, cmd.Env, cmd.Dir = file, []string{}, os.TempDir()
+	cmd.Stdin, cmd.Env, cmd.Dir = file, []string{}, "/" // which there is in a container, too, that has nothing else
 	cmd.WaitDelay = time.Second
 	out, err := cmd.StdoutPipe()
 	if err != nil {

@@ -90,9 +90,13 @@ var steps = []migrate.Step{
 	)},
 }
 
+func schema() (*migrate.Plan, error) {
+	return migrate.New(nil, map[string][]migrate.Step{"docservice": steps}, migrate.Table(migrationsTable))
+}
+
 // bringSchema brings the schema up to date, or with checkOnly fails where it is not.
 func bringSchema(ctx context.Context, db *gorm.DB, checkOnly bool) error {
-	plan, err := migrate.New(nil, map[string][]migrate.Step{"docservice": steps}, migrate.Table(migrationsTable))
+	plan, err := schema()
 	if err != nil {
 		return err
 	}

@@ -42,7 +42,7 @@ func openKeyring(dataDir, configured string) (*secrets.Keyring, error) {
 		}
 		return keys, nil
 	}
-	made, err := datadir.File(dataDir, "secret.key", func() ([]byte, error) {
+	made, err := datadir.File(dataDir, keyFile, func() ([]byte, error) {
 		var key [32]byte
 		_, _ = rand.Read(key[:])
 		return []byte(base64.StdEncoding.EncodeToString(key[:]) + "\n"), nil
@@ -52,7 +52,7 @@ func openKeyring(dataDir, configured string) (*secrets.Keyring, error) {
 	}
 	keys, err := secrets.Parse(string(made))
 	if err != nil {
-		return nil, fmt.Errorf("data_dir: secret.key in %s: %w", dataDir, err)
+		return nil, fmt.Errorf("data_dir: %s in %s: %w", keyFile, dataDir, err)
 	}
 	return keys, nil
 }

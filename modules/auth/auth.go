@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"portico.internal/modules/users"
+	"portico.internal/platform/backup"
 	"portico.internal/platform/config"
 	"portico.internal/platform/identity"
 	"portico.internal/platform/module"
@@ -13,6 +14,8 @@ import (
 // Module adds registration and login to the gateway, and is its authenticator.
 var Module = module.New("auth",
 	module.Config[Config]("auth"),
+	module.Backup(backup.Part{Files: backup.Static(privateFile, publicFile)}),
+	module.Migrations(migrations...),
 	module.Provide(tokensOf, newService, newHandler, newFirstAdmin),
 	module.Export(func(s *service) identity.Authenticator { return s }),
 	module.Routes((*handler).routes),
@@ -29,7 +32,7 @@ type Config struct {
 	Registration           string `yaml:"registration" env:"PORTICO_REGISTRATION" default:"open" validate:"oneof=open closed" doc:"open: anybody may make an account. closed: register answers 404."`
 	AdminEmail             string `yaml:"admin_email" env:"PORTICO_ADMIN_EMAIL" validate:"max=320" doc:"The first administrator, made at a start that finds none."`
 	AdminPassword          string `yaml:"admin_password" env:"PORTICO_ADMIN_PASSWORD" validate:"max=72" secret:"true" doc:"The first administrator's password."`
-	LoginFailuresPerMinute int    `yaml:"login_failures_per_minute" env:"PORTICO_LOGIN_FAILURES_PER_MINUTE" default:"10" validate:"min=0,max=1000" doc:"Failed logins to an account from one address; ten times as many from one address to all accounts. 0 turns throttling off."`
+	LoginFailuresPerMinute int    `yaml:"login_failures_per_minute" env:"PORTICO_LOGIN_FAILURES_PER_MINUTE" default:"10" validate:"min=0,max=1000" doc:"Failed logins to an account from one address, at all replicas together; ten times as many from one address to all accounts. 0 turns throttling off."`
 }
 
 var _ config.Checker = (*Config)(nil)

@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/crypto/bcrypt"
 
-	"portico.internal/migrations"
+	order "portico.internal/migrations"
 	"portico.internal/modules/users"
 	"portico.internal/platform/app"
 	"portico.internal/platform/module"
@@ -16,7 +16,7 @@ import (
 )
 
 // spec is a gateway with nothing but people in it.
-var spec = app.Spec{Modules: []module.Module{Module, users.WithCost(bcrypt.MinCost)}, Chain: migrations.Chain}
+var spec = app.Spec{Modules: []module.Module{Module, users.WithCost(bcrypt.MinCost)}, Chain: order.Chain}
 
 // start runs a gateway on the database, with the keys of the tests and no throttling. Settings come on top of that.
 func start(t testing.TB, database string, settings map[string]string) *testkit.Gateway {

@@ -1,8 +1,10 @@
 package auth
 
 import (
+	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -18,6 +20,12 @@ const keyBits = 4096
 type keyPair struct {
 	private *rsa.PrivateKey
 	public  *rsa.PublicKey
+}
+
+// secret returns 32 bytes for a purpose of its own, which only whoever has the private key can know (HKDF, RFC 5869). All
+// replicas have it: else none would take the tokens of another.
+func (p *keyPair) secret(purpose string) ([]byte, error) {
+	return hkdf.Key(sha256.New, x509.MarshalPKCS1PrivateKey(p.private), nil, purpose, 32)
 }
 
 // keyPEM is the text form of a pair.

@@ -211,6 +211,53 @@ func TestLoginThrottle(t *testing.T) {
 	})
 }
 
+// A second replica, and one that has been started anew, know of the failures at the first.
+func TestLoginThrottleIsSharedAndOutlivesARestart(t *testing.T) {
+	emptyDatabases.Each(t, func(t *testing.T, d testkit.Database) {
+		settings := map[string]string{"PORTICO_LOGIN_FAILURES_PER_MINUTE": "4", "PORTICO_TRUSTED_PROXIES": "127.0.0.1"}
+		first, second := start(t, d.URL, settings), start(t, d.URL, settings)
+		first.Token(t, owner)
+		var replies sync.Map
+		var all sync.WaitGroup
+		for i := range 40 {
+			g := []*testkit.Gateway{first, second}[i%2]
+			all.Go(func() { replies.Store(i, g.Call(t, from("192.0.2.1", signIn(owner, "wrong")))) })
+		}
+		all.Wait()
+		count := map[int]int{}
+		replies.Range(func(_, r any) bool { count[r.(testkit.Reply).Status]++; return true })
+		require.Equal(t, map[int]int{401: 4, 429: 36}, count)
+
+		require.Equal(t, 0, first.Stop(t))
+		third := start(t, d.URL, settings)
+		for _, g := range []*testkit.Gateway{second, third} {
+			r := g.Call(t, from("192.0.2.1", signIn(owner, testkit.Password)))
+			require.Equal(t, 429, r.Status, r.Body)
+			require.Equal(t, `{"detail":"Too many failed logins, try again later"}`, r.Body)
+			require.Regexp(t, `^([1-9]|[1-5]\d|60)$`, r.Header.Get("Retry-After"))
+			require.Equal(t, 200, g.Call(t, from("192.0.2.2", signIn(owner, testkit.Password))).Status, "from another address")
+		}
+
+		require.NoError(t, d.Open(t).Exec("UPDATE login_failures SET failed_at = failed_at - ?", window.Microseconds()).Error)
+		require.Equal(t, 200, third.Call(t, from("192.0.2.1", signIn(owner, testkit.Password))).Status, "a minute later")
+	})
+}
+
+// A database that cannot count failures lets nobody in, and calls no password wrong.
+func TestLoginWithoutItsDatabase(t *testing.T) {
+	relay := testkit.NewRelay(t, emptyDatabases.Postgres(t).URL)
+	g := start(t, relay.URL, map[string]string{"PORTICO_LOGIN_FAILURES_PER_MINUTE": "1"})
+	g.Token(t, owner)
+	relay.Down()
+	for _, password := range []string{"wrong", testkit.Password} {
+		r := g.Call(t, signIn(owner, password))
+		require.Equal(t, 503, r.Status, r.Body)
+		require.NotEmpty(t, r.Header.Get("Retry-After"))
+	}
+	relay.Up()
+	require.Eventually(t, func() bool { return g.Call(t, signIn(owner, testkit.Password)).Status == 200 }, 10*time.Second, 20*time.Millisecond)
+}
+
 func TestLoginAddressIsNotTakenFromStrangers(t *testing.T) {
 	g := start(t, emptyDatabases.SQLite(t).URL, map[string]string{"PORTICO_LOGIN_FAILURES_PER_MINUTE": "1"})
 	require.Equal(t, 401, g.Call(t, from("192.0.2.1", signIn(owner, "wrong"))).Status)

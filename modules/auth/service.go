@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"gorm.io/gorm"
 
 	"portico.internal/modules/users"
 	"portico.internal/platform/config"
@@ -29,8 +31,12 @@ type service struct {
 
 var _ identity.Authenticator = (*service)(nil)
 
-func newService(c Config, accounts users.Accounts, t *tokens, log *slog.Logger) *service {
-	return &service{accounts, t, newThrottle(c.LoginFailuresPerMinute), log, sync.OnceValue(t.prove)}
+func newService(c Config, accounts users.Accounts, t *tokens, db *gorm.DB, log *slog.Logger) (*service, error) {
+	secret, err := t.keys.secret("portico login throttle")
+	if err != nil {
+		return nil, err
+	}
+	return &service{accounts, t, newThrottle(c.LoginFailuresPerMinute, secret, db), log, sync.OnceValue(t.prove)}, nil
 }
 
 // tokensOf uses the configured keys, else those in the data directory.
@@ -82,8 +88,10 @@ func (s *service) Authenticate(r *http.Request) (*identity.Caller, error) {
 func (s *service) login(ctx context.Context, username, password string) (*accessToken, error) {
 	who := loginName(username)
 	var session users.Session
-	ok, err := s.attempt(ctx, who, func() (ok bool, err error) {
-		session, ok, err = s.accounts.SignIn(ctx, username, password)
+	ok, err := s.attempt(ctx, who, func(a *attempt) (ok bool, err error) {
+		if session, ok, err = s.accounts.SignIn(ctx, username, password); ok {
+			err = a.allowed(ctx) // other replicas may have counted failures while this one looked at the password
+		}
 		return ok, err
 	})
 	switch {
@@ -98,17 +106,24 @@ func (s *service) login(ctx context.Context, username, password string) (*access
 }
 
 // attempt lets somebody try a password, unless they have failed too often.
-func (s *service) attempt(ctx context.Context, who name, try func() (right bool, err error)) (right bool, err error) {
-	attempt, err := s.throttle.begin(ctx, who.key, clientAddr(ctx))
-	if err != nil {
+func (s *service) attempt(ctx context.Context, who name, try func(*attempt) (right bool, err error)) (right bool, err error) {
+	defer func() {
 		if errs.KindOf(err) == errs.TooManyRequests {
 			s.log.WarnContext(ctx, "login throttled", "email", who.email, "address", web.ClientAddr(ctx))
 		}
+	}()
+	a, err := s.throttle.begin(ctx, who.key, clientAddr(ctx))
+	if err != nil {
 		return false, err
 	}
-	failed := true
-	defer func() { attempt.end(failed) }()
-	right, err = try()
+	defer func() { a.leave(err) }()
+	failed := true // also when it panics
+	defer func() {
+		if failed {
+			err = cmp.Or(err, a.fail(ctx))
+		}
+	}()
+	right, err = try(a)
 	failed = !right
 	if err != nil {
 		failed = ctx.Err() != nil // leaving before the answer costs as much as a wrong password
@@ -119,7 +134,7 @@ func (s *service) attempt(ctx context.Context, who name, try func() (right bool,
 // changePassword asks for the current password as a login does, for the session may be in other hands.
 func (s *service) changePassword(ctx context.Context, by *identity.Caller, current, password string) (*accessToken, error) {
 	var session users.Session
-	ok, err := s.attempt(ctx, loginName(by.Email), func() (ok bool, err error) {
+	ok, err := s.attempt(ctx, loginName(by.Email), func(*attempt) (ok bool, err error) {
 		session, ok, err = s.accounts.ChangePassword(ctx, by, current, password)
 		return ok, err
 	})

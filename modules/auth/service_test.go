@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -32,9 +33,10 @@ func (fakeAccounts) Identity(context.Context, string, time.Time) (*identity.Call
 	return &identity.Caller{ID: someID}, nil
 }
 
-func serviceWith(failures int, check func(context.Context) (bool, error)) *service {
+func serviceWith(t testing.TB, failures int, check func(context.Context) (bool, error)) *service {
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	return newService(Config{LoginFailuresPerMinute: failures}, fakeAccounts{checkPassword: check}, newTokens(ourPair(), time.Hour), log)
+	db := counting.SQLite(t).Open(t)
+	return must(newService(Config{LoginFailuresPerMinute: failures}, fakeAccounts{checkPassword: check}, newTokens(ourPair(), time.Hour), db, log))
 }
 
 func TestWhatCountsAsAFailedLogin(t *testing.T) {
@@ -52,12 +54,16 @@ func TestWhatCountsAsAFailedLogin(t *testing.T) {
 		{"the client leaves", func(ctx context.Context) (bool, error) { <-ctx.Done(); return false, ctx.Err() }, true, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := serviceWith(1, c.check)
-			for i := range 3 {
-				ctx, leave := context.WithCancel(t.Context())
+			var leave context.CancelFunc
+			s := serviceWith(t, 1, func(ctx context.Context) (bool, error) {
 				if c.leave {
-					time.AfterFunc(time.Millisecond, leave)
+					leave()
 				}
+				return c.check(ctx)
+			})
+			for i := range 3 {
+				var ctx context.Context
+				ctx, leave = context.WithCancel(t.Context())
 				_, err := s.login(ctx, owner, "x")
 				leave()
 				require.Equal(t, c.counts && i > 0, errs.KindOf(err) == errs.TooManyRequests, "attempt %d: %v", i, err)
@@ -67,7 +73,7 @@ func TestWhatCountsAsAFailedLogin(t *testing.T) {
 }
 
 func TestPanicGivesThePlaceBack(t *testing.T) {
-	s := serviceWith(2, func(context.Context) (bool, error) { panic("broken") })
+	s := serviceWith(t, 2, func(context.Context) (bool, error) { panic("broken") })
 	for range 2 {
 		require.Panics(t, func() { _, _ = s.login(t.Context(), owner, "x") })
 	}
@@ -75,8 +81,26 @@ func TestPanicGivesThePlaceBack(t *testing.T) {
 	require.Equal(t, errs.TooManyRequests, errs.KindOf(err), "it is counted, and nobody waits for it")
 }
 
+// While one replica looks at a right password others may count the last failure: whoever tries many at once, at all of
+// them, must not learn which one was right.
+func TestRightPasswordThatIsDecidedTooLate(t *testing.T) {
+	for failures, kind := range map[int]errs.Kind{1: errs.Internal, 2: errs.TooManyRequests} {
+		var s *service
+		s = serviceWith(t, 2, func(ctx context.Context) (bool, error) {
+			elsewhere := newThrottle(2, s.throttle.secret, s.throttle.db)
+			for range failures {
+				require.NoError(t, must(elsewhere.begin(ctx, owner, netip.Addr{})).fail(ctx))
+			}
+			return true, nil
+		})
+		token, err := s.login(t.Context(), owner, "x")
+		require.Equal(t, kind, errs.KindOf(err), err)
+		require.Equal(t, err == nil, token != nil)
+	}
+}
+
 func BenchmarkAuthenticate(b *testing.B) {
-	s := serviceWith(0, nil)
+	s := serviceWith(b, 0, nil)
 	request := httptest.NewRequest(http.MethodGet, "/", nil)
 	request.Header.Set("Authorization", "Bearer "+must(s.tokens.issue(justNow())))
 	b.Run("cached", func(b *testing.B) {

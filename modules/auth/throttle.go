@@ -1,193 +1,201 @@
 package auth
 
 import (
-	"container/list"
 	"context"
+	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"net/netip"
-	"slices"
-	"sync"
 	"time"
 
+	"github.com/google/uuid"
+	"gorm.io/gorm"
+
+	"portico.internal/platform/database"
 	"portico.internal/platform/errs"
 )
 
 const (
 	window        = time.Minute
-	addressFactor = 10 // an address may fail this many times as often as one account from it
-
-	maxBuckets = 1 << 15
-	maxWaiting = 256
-	maxWait    = 20 * time.Second
+	addressFactor = 10  // an address may fail this many times as often as one account from it
+	sweep         = 100 // failures that are over, which each new one takes away
 )
 
 // throttle bounds failed logins: in any minute so many for an account from one address, and ten times as many from one
-// address for all accounts. As the address is part of both, nobody can lock an owner out from elsewhere.
+// address for all accounts, at all replicas together. As the address is part of both, nobody can lock an owner out from
+// elsewhere.
 //
-// An attempt takes its place before the password is looked at, so that a refused one costs no hash, and gives it back
-// when it does not fail. While the places left are held by attempts still undecided, further ones wait for those rather
-// than being refused: any number of right passwords at once is let in, and never more wrong ones than allowed.
+// Failures are rows of the database, written where a password was wrong and read before one is looked at, so that a
+// refused attempt costs no hash. An attempt takes a place in its process meanwhile, of which there are as many as may
+// fail. Attempts that overlap stand in the order in which they are decided: those that fail are counted one by one, and
+// from the one that is too many on they are refused, whatever the password was.
 type throttle struct {
 	perAccount, perAddress int // 0 turns throttling off
-
-	mu      sync.Mutex
-	buckets map[bucketKey]*list.Element // of *bucket
-	recent  *list.List                  // buckets, the last used first
-	waiting int
+	secret                 []byte
+	db                     *gorm.DB
+	places                 places
 }
 
-// bucketKey is an account from an address; an address alone has the zero account.
-type bucketKey struct {
-	account [sha256.Size]byte
-	address netip.Addr
-}
-
-type bucket struct {
-	key      bucketKey
-	limit    int
-	failures []time.Time // of the last minute, oldest first
-	pending  int
-	decided  chan struct{} // closed at the next end of an attempt
+// newThrottle makes a throttle. The secret must be the same in all replicas.
+func newThrottle(failuresPerMinute int, secret []byte, db *gorm.DB) *throttle {
+	return &throttle{perAccount: failuresPerMinute, perAddress: failuresPerMinute * addressFactor, secret: secret, db: db}
 }
 
 // attempt is one try to log in that was let through.
 type attempt struct {
-	throttle *throttle
-	buckets  []*bucket
+	throttle         *throttle
+	address, account string      // keys; an account is one from this address
+	leave            func(error) // gives the place back, with what the attempt has failed with
 }
 
-func newThrottle(failuresPerMinute int) *throttle {
-	return &throttle{
-		perAccount: failuresPerMinute,
-		perAddress: failuresPerMinute * addressFactor,
-		buckets:    map[bucketKey]*list.Element{},
-		recent:     list.New(),
-	}
-}
-
-// begin lets an attempt pass, to be ended by [attempt.end]. It fails with errs.TooManyRequests, and after how long to try
-// again, when there were too many failures, and with errs.Unavailable when too many attempts are waiting, or one has
-// waited for too long, for others to be decided.
-func (t *throttle) begin(ctx context.Context, account string, address netip.Addr) (*attempt, error) {
+// begin lets an attempt pass, to be ended by leave. It fails with errs.TooManyRequests, and after how long to try again,
+// when there were too many failures, and with errs.Unavailable when too many attempts are waiting, or one has waited for
+// too long, for others to be decided. Those who wait for one that hung fail as it did.
+func (t *throttle) begin(ctx context.Context, account string, from netip.Addr) (*attempt, error) {
 	if t.perAccount == 0 {
-		return &attempt{throttle: t}, nil
+		return &attempt{throttle: t, leave: func(error) {}}, nil
 	}
-	address = network(address)
+	address := network(from).String()
+	a := &attempt{throttle: t, address: t.key("address", address), account: t.key("account", address, account)}
+	if err := a.enter(ctx); err != nil {
+		return nil, err
+	}
+	if err := a.allowed(ctx); err != nil {
+		a.leave(err)
+		return nil, err
+	}
+	return a, nil
+}
+
+func (a *attempt) enter(ctx context.Context) error {
+	t := a.throttle
 	ctx, cancel := context.WithTimeoutCause(ctx, maxWait, errBusy())
 	defer cancel()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for {
-		now := time.Now()
-		buckets := []*bucket{
-			t.bucket(bucketKey{sha256.Sum256([]byte(account)), address}, t.perAccount, now),
-			t.bucket(bucketKey{address: address}, t.perAddress, now),
-		}
-		full := slices.IndexFunc(buckets, func(b *bucket) bool { return len(b.failures)+b.pending >= b.limit })
-		if full < 0 {
-			for _, b := range buckets {
-				b.pending++
-			}
-			return &attempt{t, buckets}, nil
-		}
-		for _, b := range buckets {
-			t.forgetIdle(b)
-		}
-		if after := retryAfter(buckets, now); after > 0 {
-			return nil, errs.New(errs.TooManyRequests, "Too many failed logins, try again later").Retry(after)
-		}
-		if err := t.wait(ctx, buckets[full].decided); err != nil {
-			return nil, err
-		}
+	first, err := t.places.take(ctx, a.account, t.perAccount)
+	if err != nil {
+		return err
 	}
+	second, err := t.places.take(ctx, a.address, t.perAddress)
+	if err != nil {
+		first(nil)
+		return err
+	}
+	a.leave = func(err error) { second(err); first(err) }
+	return nil
 }
 
-// wait lets go of the lock until the channel is closed.
-func (t *throttle) wait(ctx context.Context, decided <-chan struct{}) error {
-	if t.waiting >= maxWaiting {
-		return errBusy()
-	}
-	t.waiting++
-	t.mu.Unlock()
-	defer func() {
-		t.mu.Lock()
-		t.waiting--
-	}()
-	select {
-	case <-decided:
+// allowed fails as begin does when there have been too many failures by now, counted by any replica.
+func (a *attempt) allowed(ctx context.Context) error {
+	if a.throttle.perAccount == 0 {
 		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
+	return a.look(a.throttle.db.WithContext(ctx))
 }
 
-func errBusy() error {
-	return errs.New(errs.Unavailable, "Too many logins at once, try again later").Retry(5 * time.Second)
-}
-
-// end decides the attempt: a failure counts for a minute from now.
-func (a *attempt) end(failed bool) {
-	a.throttle.mu.Lock()
-	defer a.throttle.mu.Unlock()
-	for _, b := range a.buckets {
-		b.pending--
-		if failed {
-			b.failures = append(b.failures, time.Now())
+// fail counts the attempt as a failure for a minute from now, also when ctx has ended. It fails as begin does when others
+// have brought the count to its bound meanwhile.
+func (a *attempt) fail(ctx context.Context) error {
+	if a.throttle.perAccount == 0 {
+		return nil
+	}
+	return database.Write(context.WithoutCancel(ctx), a.throttle.db, func(tx *gorm.DB) error {
+		if err := a.turn(tx); err != nil {
+			return err
 		}
-		close(b.decided)
-		b.decided = make(chan struct{})
-		a.throttle.forgetIdle(b)
-	}
-}
-
-// bucket returns the bucket of the key, without failures that are over, and makes it the last used one.
-func (t *throttle) bucket(key bucketKey, limit int, now time.Time) *bucket {
-	if e, ok := t.buckets[key]; ok {
-		b := e.Value.(*bucket)
-		b.failures = slices.DeleteFunc(b.failures, func(at time.Time) bool { return now.Sub(at) >= window })
-		t.recent.MoveToFront(e)
-		return b
-	}
-	t.makeRoom()
-	b := &bucket{key: key, limit: limit, decided: make(chan struct{})}
-	t.buckets[key] = t.recent.PushFront(b)
-	return b
-}
-
-// makeRoom forgets the bucket that was not used for longest. Only what costs a hash leaves a bucket behind, so those of
-// one minute never fill the table: what goes is over. Attempts under way, of which there are few, keep theirs.
-func (t *throttle) makeRoom() {
-	if len(t.buckets) < maxBuckets {
-		return
-	}
-	for e := t.recent.Back(); e != nil; e = e.Prev() {
-		if b := e.Value.(*bucket); b.pending == 0 {
-			t.forget(e)
-			return
+		for {
+			counted := tx.Exec(countFailure, a.values(tx))
+			switch {
+			case counted.Error != nil:
+				return counted.Error
+			case counted.RowsAffected == 1:
+				return a.sweep(tx)
+			}
+			if err := a.look(tx); err != nil { // else one is over by now
+				return err
+			}
 		}
+	})
+}
+
+// turn has the failures from one address counted one after the other: PostgreSQL's statements do not see what others
+// have not committed. On SQLite any two writers are.
+func (a *attempt) turn(tx *gorm.DB) error {
+	if !database.IsPostgres(tx) {
+		return nil
+	}
+	return tx.Exec("SELECT pg_advisory_xact_lock(hashtextextended(?, 0))", "portico login "+a.address).Error
+}
+
+const (
+	countFailure = `INSERT INTO login_failures (id, address_key, account_key, failed_at)
+		SELECT @id, @address, @account, @now
+		WHERE (SELECT count(*) FROM login_failures WHERE address_key = @address AND failed_at > @now - @window) < @per_address
+		AND (SELECT count(*) FROM login_failures WHERE address_key = @address AND account_key = @account AND failed_at > @now - @window) < @per_account`
+
+	// A count is full from the failure on that has as many as may be after it.
+	fullSince = `SELECT @now AS now,
+		(SELECT failed_at FROM login_failures WHERE address_key = @address AND failed_at > @now - @window
+			ORDER BY failed_at DESC LIMIT 1 OFFSET @per_address - 1) AS address,
+		(SELECT failed_at FROM login_failures WHERE address_key = @address AND account_key = @account AND failed_at > @now - @window
+			ORDER BY failed_at DESC LIMIT 1 OFFSET @per_account - 1) AS account`
+
+	sweepFailures = `DELETE FROM login_failures WHERE id IN
+		(SELECT id FROM login_failures WHERE failed_at <= @now - @window ORDER BY failed_at LIMIT @sweep`
+)
+
+func (a *attempt) values(tx *gorm.DB) map[string]any {
+	return map[string]any{
+		"id": uuid.NewString(), "address": a.address, "account": a.account, "now": databaseTime(tx), "window": window.Microseconds(),
+		"per_address": a.throttle.perAddress, "per_account": a.throttle.perAccount, "sweep": sweep,
 	}
 }
 
-// forgetIdle drops a bucket that says nothing.
-func (t *throttle) forgetIdle(b *bucket) {
-	if e := t.buckets[b.key]; e != nil && b.pending == 0 && len(b.failures) == 0 {
-		t.forget(e)
+// look fails with errs.TooManyRequests while one of the two counts is full.
+func (a *attempt) look(tx *gorm.DB) error {
+	var full struct {
+		Now              int64
+		Address, Account *int64
 	}
-}
-
-func (t *throttle) forget(e *list.Element) {
-	delete(t.buckets, t.recent.Remove(e).(*bucket).key)
-}
-
-// retryAfter is how long until none of the buckets is full of failures, 0 when none is.
-func retryAfter(buckets []*bucket, now time.Time) time.Duration {
+	if err := tx.Raw(fullSince, a.values(tx)).Scan(&full).Error; err != nil {
+		return err
+	}
 	var after time.Duration
-	for _, b := range buckets {
-		if n := len(b.failures); n >= b.limit {
-			after = max(after, b.failures[n-b.limit].Add(window).Sub(now))
+	for _, since := range []*int64{full.Address, full.Account} {
+		if since != nil {
+			after = max(after, window-time.Duration(full.Now-*since)*time.Microsecond)
 		}
 	}
-	return after
+	if after <= 0 {
+		return nil
+	}
+	return errs.New(errs.TooManyRequests, "Too many failed logins, try again later").Retry(after)
+}
+
+// sweep takes away failures that are over. What somebody else is at is left to them.
+func (a *attempt) sweep(tx *gorm.DB) error {
+	statement := sweepFailures
+	if database.IsPostgres(tx) {
+		statement += " FOR UPDATE SKIP LOCKED"
+	}
+	return tx.Exec(statement+")", a.values(tx)).Error
+}
+
+// key stands for an address, or an account from it, in the database: who reads that does not learn which. The account may
+// be a password typed into the wrong field.
+func (t *throttle) key(kind string, parts ...string) string {
+	mac := hmac.New(sha256.New, t.secret)
+	fmt.Fprintf(mac, "%s %q", kind, parts)
+	return hex.EncodeToString(mac.Sum(nil))
+}
+
+// databaseTime is the time in SQL by the one clock that all replicas share, in microseconds since 1970. Whoever uses a
+// file of SQLite is on the machine that has it.
+func databaseTime(tx *gorm.DB) any {
+	if database.IsPostgres(tx) {
+		return gorm.Expr("(extract(epoch FROM statement_timestamp()) * 1000000)::bigint")
+	}
+	return time.Now().UnixMicro()
 }
 
 // network is what counts as one address: IPv4 as it is, of IPv6 the /64 that one subscriber has to choose from.

@@ -7,14 +7,14 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"pgregory.net/rapid"
+	"gorm.io/gorm"
 
 	"portico.internal/platform/errs"
+	"portico.internal/platform/testkit"
 )
 
 var (
@@ -22,228 +22,220 @@ var (
 	abroad = netip.MustParseAddr("198.51.100.7")
 )
 
-// try makes one attempt that ends at once, and returns the error that refused it.
-func try(th *throttle, account string, from netip.Addr, failed bool) error {
-	a, err := th.begin(context.Background(), account, from)
-	if err == nil {
-		a.end(failed)
-	}
-	return err
+// counting are databases with the table of failures alone.
+var counting = testkit.Prepared(func(ctx context.Context, db *gorm.DB) error { return migrations[0].Up(db.WithContext(ctx)) })
+
+// counter is a throttle whose time can pass.
+type counter struct {
+	*testing.T
+	*throttle
 }
 
-func requireThrottled(t *testing.T, err error, after time.Duration) {
+func newCounter(t *testing.T, failures int, d testkit.Database) counter {
+	t.Helper()
+	return counter{t, newThrottle(failures, []byte("of all replicas"), d.Open(t))}
+}
+
+// try makes one attempt that ends at once, and returns the error that refused it.
+func (c counter) try(account string, from netip.Addr, failed bool) error {
+	c.Helper()
+	a, err := c.begin(c.Context(), account, from)
+	if err != nil {
+		return err
+	}
+	defer a.leave(nil)
+	if failed {
+		return a.fail(c.Context())
+	}
+	return a.allowed(c.Context())
+}
+
+// pass lets so much time go by, which is more than a test takes.
+func (c counter) pass(d time.Duration) {
+	c.Helper()
+	require.NoError(c, c.db.Exec("UPDATE login_failures SET failed_at = failed_at - ?", d.Microseconds()).Error)
+}
+
+func (c counter) rows() (n int) {
+	c.Helper()
+	require.NoError(c, c.db.Raw("SELECT count(*) FROM login_failures").Scan(&n).Error)
+	return n
+}
+
+func (c counter) now() (now int64) {
+	c.Helper()
+	require.NoError(c, c.db.Raw("SELECT ?", databaseTime(c.db)).Scan(&now).Error)
+	return now
+}
+
+func requireThrottled(t testing.TB, err error) time.Duration {
 	t.Helper()
 	var e *errs.Error
 	require.ErrorAs(t, err, &e)
 	require.Equal(t, errs.TooManyRequests, e.Kind)
-	require.Equal(t, after, e.RetryAfter)
+	require.Positive(t, e.RetryAfter)
+	require.LessOrEqual(t, e.RetryAfter, time.Minute)
+	return e.RetryAfter
 }
 
 func TestThrottleByAccountAndAddress(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		th := newThrottle(3)
+	counting.Each(t, func(t *testing.T, d testkit.Database) {
+		c := newCounter(t, 3, d)
 		for range 3 {
-			require.NoError(t, try(th, "owner", home, true))
-			time.Sleep(10 * time.Second)
+			require.NoError(t, c.try("owner", home, true))
+			c.pass(10 * time.Second)
 		}
-		requireThrottled(t, try(th, "owner", home, false), 30*time.Second)
-		require.NoError(t, try(th, "owner", abroad, false), "the owner is let in from elsewhere")
-		require.NoError(t, try(th, "other", home, false), "others are let in from there")
+		requireThrottled(t, c.try("owner", home, false))
+		requireThrottled(t, c.try("owner", home, true))
+		require.NoError(t, c.try("owner", abroad, false), "the owner is let in from elsewhere")
+		require.NoError(t, c.try("other", home, false), "others are let in from there")
+		require.Equal(t, 3, c.rows(), "what is refused leaves nothing")
 
-		time.Sleep(30*time.Second - time.Nanosecond)
-		requireThrottled(t, try(th, "owner", home, false), time.Nanosecond)
-		time.Sleep(time.Nanosecond)
-		require.NoError(t, try(th, "owner", home, true), "the first failure is over")
-		requireThrottled(t, try(th, "owner", home, false), 10*time.Second)
+		c.pass(30 * time.Second)
+		require.NoError(t, c.try("owner", home, true), "the first failure is over")
+		requireThrottled(t, c.try("owner", home, false))
+	})
+}
+
+func TestThrottleTellsWhenToTryAgain(t *testing.T) {
+	counting.Each(t, func(t *testing.T, d testkit.Database) {
+		c := newCounter(t, 2, d)
+		// until is how long it takes from now until the failure that is the nth last one of all is over.
+		until := func(n int) (atMost time.Duration) {
+			var at int64
+			require.NoError(t, c.db.Raw("SELECT failed_at FROM login_failures ORDER BY failed_at DESC LIMIT 1 OFFSET ?", n-1).Scan(&at).Error)
+			return window - time.Duration(c.now()-at)*time.Microsecond
+		}
+		between := func(n int, account string) {
+			t.Helper()
+			longest := until(n)
+			after := requireThrottled(t, c.try(account, home, false))
+			require.LessOrEqual(t, after, longest)
+			require.GreaterOrEqual(t, after, until(n))
+		}
+		require.NoError(t, c.try("owner", home, true))
+		c.pass(window / 3)
+		require.NoError(t, c.try("owner", home, true))
+		between(2, "owner") // as soon as the first is over
+		c.pass(window / 3)
+		for i := range 18 {
+			require.NoError(t, c.try(fmt.Sprint("other", i), home, true))
+		}
+		between(20, "stranger")
+		between(20, "owner")
+		require.NoError(t, c.try("owner", abroad, true))
+		require.NoError(t, c.try("owner", abroad, true))
 	})
 }
 
 func TestThrottleByAddress(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		th := newThrottle(2)
+	counting.Each(t, func(t *testing.T, d testkit.Database) {
+		c := newCounter(t, 2, d)
 		for i := range 20 {
-			require.NoError(t, try(th, fmt.Sprint("account", i), home, true))
+			require.NoError(t, c.try(fmt.Sprint("account", i), home, true))
 		}
-		requireThrottled(t, try(th, "owner", home, false), time.Minute)
-		require.NoError(t, try(th, "owner", abroad, false))
+		requireThrottled(t, c.try("owner", home, false))
+		require.NoError(t, c.try("owner", abroad, false))
 	})
 }
 
 func TestThrottleIgnoresSuccess(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		th := newThrottle(2)
+	counting.Each(t, func(t *testing.T, d testkit.Database) {
+		c := newCounter(t, 2, d)
 		for i := range 19 {
-			require.NoError(t, try(th, fmt.Sprint("account", i), home, true))
-			require.NoError(t, try(th, "owner", home, false), "right passwords do not count")
+			require.NoError(t, c.try(fmt.Sprint("account", i), home, true))
+			require.NoError(t, c.try("owner", home, false), "right passwords do not count")
 		}
-		require.NoError(t, try(th, "last", home, true))
-		requireThrottled(t, try(th, "owner", home, false), time.Minute) // they do not make up for wrong ones either
+		require.NoError(t, c.try("last", home, true))
+		requireThrottled(t, c.try("owner", home, false)) // they do not make up for wrong ones either
+		require.Equal(t, 20, c.rows(), "only failures are written")
 	})
 }
 
 func TestThrottleOff(t *testing.T) {
-	th := newThrottle(0)
+	c := counter{t, newThrottle(0, nil, nil)} // it does without a database
 	for range 1000 {
-		require.NoError(t, try(th, "owner", home, true))
+		require.NoError(t, c.try("owner", home, true))
+		require.NoError(t, c.try("owner", home, false))
 	}
-	require.Empty(t, th.buckets)
 }
 
 func TestThrottleCountsNetworksOfIPv6(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		th := newThrottle(1)
-		require.NoError(t, try(th, "owner", netip.MustParseAddr("2001:db8:0:1::1"), true))
-		requireThrottled(t, try(th, "owner", netip.MustParseAddr("2001:db8:0:1:ffff::2"), true), time.Minute)
-		require.NoError(t, try(th, "owner", netip.MustParseAddr("2001:db8:0:2::1"), true))
-		require.NoError(t, try(th, "owner", home, true))
-		requireThrottled(t, try(th, "owner", netip.MustParseAddr("::ffff:192.0.2.1"), true), time.Minute)
+	counting.Each(t, func(t *testing.T, d testkit.Database) {
+		c := newCounter(t, 1, d)
+		require.NoError(t, c.try("owner", netip.MustParseAddr("2001:db8:0:1::1"), true))
+		requireThrottled(t, c.try("owner", netip.MustParseAddr("2001:db8:0:1:ffff::2"), true))
+		require.NoError(t, c.try("owner", netip.MustParseAddr("2001:db8:0:2::1"), true))
+		require.NoError(t, c.try("owner", home, true))
+		requireThrottled(t, c.try("owner", netip.MustParseAddr("::ffff:192.0.2.1"), true))
 	})
 }
 
-// Checking before and counting after would let all of them pass.
-func TestThrottleLetsNoBurstOfFailuresThrough(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		th := newThrottle(3)
-		var passed, refused atomic.Int32
-		var wg sync.WaitGroup
-		for range 50 {
-			wg.Go(func() {
-				a, err := th.begin(t.Context(), "owner", home)
-				if err != nil {
-					refused.Add(1)
-					return
+// Replicas that count one after the other would each let as many pass; so would one that looks before and counts after.
+func TestThrottleLetsNoBurstOfFailuresThroughAtAnyReplica(t *testing.T) {
+	counting.Each(t, func(t *testing.T, d testkit.Database) {
+		replicas := []counter{newCounter(t, 3, d), newCounter(t, 3, d), newCounter(t, 3, d)}
+		for round := range 5 {
+			var begun, passed, refused atomic.Int32
+			var all sync.WaitGroup
+			crowd := make(chan struct{}) // closed when all that find a place at first have been let in
+			for i, c := range replicas {
+				for j := range 10 {
+					account := fmt.Sprint("owner", round)
+					from := netip.AddrFrom4([4]byte{10, 0, 0, byte(round)})
+					all.Go(func() {
+						a, err := c.begin(t.Context(), account, from)
+						if err == nil {
+							defer a.leave(nil)
+							if int(begun.Add(1)) == 3*len(replicas) {
+								close(crowd)
+							}
+							select {
+							case <-crowd:
+							case <-time.After(20 * time.Second):
+								t.Error("there are fewer places than may fail")
+							}
+							err = a.fail(t.Context())
+						}
+						switch {
+						case err == nil:
+							passed.Add(1)
+						case assert.Equal(t, errs.TooManyRequests, errs.KindOf(err), "%d/%d: %v", i, j, err):
+							refused.Add(1)
+						}
+					})
 				}
-				passed.Add(1)
-				time.Sleep(time.Second) // the password is looked at
-				a.end(true)
-			})
+			}
+			all.Wait()
+			require.EqualValues(t, 3, passed.Load())
+			require.EqualValues(t, 27, refused.Load())
 		}
-		wg.Wait()
-		require.EqualValues(t, 3, passed.Load())
-		require.EqualValues(t, 47, refused.Load())
 	})
 }
 
-// Taking places and refusing the rest would turn away 47 of them.
+// A right password among too many wrong ones stands in the order in which they are decided, wherever that is.
+func TestThrottleLetsNoSuccessThroughAfterTheLastFailure(t *testing.T) {
+	counting.Each(t, func(t *testing.T, d testkit.Database) {
+		one, other := newCounter(t, 2, d), newCounter(t, 2, d)
+		a := must(one.begin(t.Context(), "owner", home))
+		require.NoError(t, other.try("owner", home, true))
+		require.NoError(t, a.allowed(t.Context()))
+		require.NoError(t, other.try("owner", home, true))
+		requireThrottled(t, a.allowed(t.Context()))
+		requireThrottled(t, a.fail(t.Context()))
+	})
+}
+
+// Refusing what finds no place would turn most of them away.
 func TestThrottleLetsABurstOfSuccessesThrough(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		th := newThrottle(3)
-		var under atomic.Int32
-		var wg sync.WaitGroup
+	counting.Each(t, func(t *testing.T, d testkit.Database) {
+		c := newCounter(t, 3, d)
+		var all sync.WaitGroup
 		for range 50 {
-			wg.Go(func() {
-				a, err := th.begin(t.Context(), "owner", home)
-				if !assert.NoError(t, err) {
-					return
-				}
-				assert.LessOrEqual(t, under.Add(1), int32(3), "more at once than could fail")
-				time.Sleep(time.Second)
-				under.Add(-1)
-				a.end(false)
-			})
+			all.Go(func() { assert.NoError(t, c.try("owner", home, false)) })
 		}
-		wg.Wait()
-		require.Empty(t, th.buckets, "nothing is left of them")
-	})
-}
-
-func TestThrottleWaitsForABoundedTime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		th := newThrottle(1)
-		hung := must(th.begin(t.Context(), "owner", home))
-		start := time.Now()
-		err := try(th, "owner", home, false)
-		require.Equal(t, errs.Unavailable, errs.KindOf(err))
-		require.Equal(t, maxWait, time.Since(start))
-
-		left, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		_, err = th.begin(left, "owner", home)
-		require.ErrorIs(t, err, context.DeadlineExceeded)
-
-		var wg sync.WaitGroup
-		for range maxWaiting {
-			wg.Go(func() { assert.NoError(t, try(th, "owner", home, false)) })
-		}
-		synctest.Wait()
-		start = time.Now()
-		err = try(th, "owner", home, false)
-		require.Equal(t, errs.Unavailable, errs.KindOf(err), "the queue is bounded")
-		require.Equal(t, start, time.Now())
-		require.NoError(t, try(th, "other", home, false), "others do not queue")
-		hung.end(false)
-		wg.Wait()
-	})
-}
-
-func TestThrottleRemembersABoundedNumber(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		th := newThrottle(1)
-		under := must(th.begin(t.Context(), "under way", home))
-		address := netip.MustParseAddr("10.0.0.0")
-		for range maxBuckets {
-			require.NoError(t, try(th, "owner", address, true))
-			address = address.Next()
-		}
-		require.Len(t, th.buckets, maxBuckets)
-		require.Equal(t, maxBuckets, th.recent.Len())
-		under.end(true)
-		requireThrottled(t, try(th, "under way", home, true), time.Minute)
-
-		th = newThrottle(2)
-		require.NoError(t, try(th, "owner", home, true))
-		for i := range maxBuckets / 2 { // two buckets each
-			if i == maxBuckets/4 {
-				require.NoError(t, try(th, "owner", home, true))
-			}
-			require.NoError(t, try(th, "owner", address, true))
-			address = address.Next()
-		}
-		requireThrottled(t, try(th, "owner", home, true), time.Minute) // what was used last is kept
-
-		th = newThrottle(1)
-		for i := range addressFactor {
-			require.NoError(t, try(th, fmt.Sprint("account", i), home, true))
-		}
-		before := len(th.buckets)
-		for i := range 100 {
-			require.Error(t, try(th, fmt.Sprint("new", i), home, true))
-		}
-		require.Len(t, th.buckets, before, "a refused attempt leaves nothing, so it pushes nothing out")
-	})
-}
-
-// Whatever the order of attempts, no minute holds more failures than allowed, and none is refused without cause.
-func TestThrottleAgainstAPlainCount(t *testing.T) {
-	rapid.Check(t, func(rt *rapid.T) {
-		limit := rapid.IntRange(1, 3).Draw(rt, "limit")
-		steps := rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) (s struct {
-			pause   int
-			account string
-			failed  bool
-		}) {
-			s.pause = rapid.IntRange(0, 20).Draw(rt, "pause")
-			s.account = rapid.SampledFrom([]string{"a", "b"}).Draw(rt, "account")
-			s.failed = rapid.Bool().Draw(rt, "failed")
-			return s
-		}), 1, 40).Draw(rt, "steps")
-		synctest.Test(t, func(t *testing.T) {
-			th := newThrottle(limit)
-			failures := map[string][]time.Time{}
-			for _, s := range steps {
-				time.Sleep(time.Duration(s.pause) * time.Second)
-				n := 0
-				for _, at := range failures[s.account] {
-					if time.Since(at) < time.Minute {
-						n++
-					}
-				}
-				err := try(th, s.account, home, s.failed)
-				require.Equal(t, n >= limit, err != nil)
-				if err == nil && s.failed {
-					failures[s.account] = append(failures[s.account], time.Now())
-				}
-			}
-		})
+		all.Wait()
+		require.Empty(t, c.places.keys, "nothing is left of them")
+		require.Zero(t, c.rows())
 	})
 }

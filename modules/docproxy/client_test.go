@@ -138,8 +138,7 @@ func TestClientThatStallsGivesItsPlaceFree(t *testing.T) {
 		for x.Send(block) {
 		}
 	})
-	h := open(t, up.URL)
-	h.proxy.stall = 100 * time.Millisecond
+	h := openStalling(t, up.URL, 100*time.Millisecond)
 
 	c := h.raw(t, "POST /api/documents HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer u1\r\nContent-Length: 1000\r\n\r\nhalf")
 	res, err := http.ReadResponse(bufio.NewReader(c), nil)
@@ -156,26 +155,43 @@ func TestClientThatStallsGivesItsPlaceFree(t *testing.T) {
 	}
 }
 
+// What keeps the pace of 32 KiB within the stall is never cut, however long it takes.
 func TestSlowClientIsNotCut(t *testing.T) {
+	const steps, step = 40, 8 << 10
 	up := testkit.NewUpstream(t, func(x *testkit.Exchange) {
 		x.ReadBody()
-		x.Send("HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\n")
-		x.Drip(strings.Repeat("x", 40), 10*time.Millisecond)
+		x.Send(fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", steps))
+		x.Drip(strings.Repeat("x", steps), 50*time.Millisecond)
 	})
-	h := open(t, up.URL)
-	h.proxy.stall = 200 * time.Millisecond
+	h := openStalling(t, up.URL, 2*time.Second)
 	in, out := io.Pipe()
 	go func() {
-		for range 40 {
-			_, _ = out.Write([]byte("x"))
-			time.Sleep(10 * time.Millisecond)
+		for range steps {
+			_, _ = out.Write(make([]byte, step))
+			time.Sleep(100 * time.Millisecond)
 		}
 		out.Close()
 	}()
 	res, body := h.do(t, "POST", "/api/documents", in)
 	require.Equal(t, 200, res.StatusCode)
-	require.Len(t, body, 40)
-	require.EqualValues(t, 40, up.Next(t).Body.Bytes)
+	require.Len(t, body, steps)
+	require.EqualValues(t, steps*step, up.Next(t).Body.Bytes)
+}
+
+// An upload that always brings something and never comes to anything does not keep its place.
+func TestDrippingUploadIsCut(t *testing.T) {
+	up := testkit.NewUpstream(t, func(x *testkit.Exchange) { x.ReadBody() })
+	h := openStalling(t, up.URL, 300*time.Millisecond)
+	c := h.raw(t, "POST /api/documents HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer u1\r\nContent-Length: 1000000\r\n\r\n")
+	go func() {
+		for _, err := c.Write([]byte("x")); err == nil; _, err = c.Write([]byte("x")) {
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	res, err := http.ReadResponse(bufio.NewReader(c), nil)
+	require.NoError(t, err)
+	require.Equal(t, 400, res.StatusCode)
+	require.False(t, up.Next(t).Body.Complete)
 }
 
 func TestClientThatWaitsForTheGoAhead(t *testing.T) {

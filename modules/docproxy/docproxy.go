@@ -24,15 +24,12 @@ type Config struct {
 	ResponseHeaderTimeout time.Duration `yaml:"response_header_timeout" env:"PORTICO_DOCUMENTS_RESPONSE_HEADER_TIMEOUT" default:"60s" validate:"min=100ms,max=1h" doc:"How long the document service may keep a caller waiting for its reply to begin; past it 504."`
 }
 
-// stallTimeout is how long a client may leave an upload or download without any progress. A slow one is not cut.
-const stallTimeout = time.Minute
-
 type proxy struct {
 	Config
-	stall   time.Duration
 	service *upstream.Client
 	groups  groups.Memberships
 	limits  settings.Limits
+	shares  shares
 }
 
 func newProxy(c Config, services *upstream.Registry, g groups.Memberships, l settings.Limits) (*proxy, error) {
@@ -40,5 +37,5 @@ func newProxy(c Config, services *upstream.Registry, g groups.Memberships, l set
 	if !ok {
 		return nil, fmt.Errorf("documents.service (PORTICO_DOCUMENTS_SERVICE): no service %q is configured; add it to services or name one that is there", c.Service)
 	}
-	return &proxy{Config: c, stall: stallTimeout, service: service, groups: g, limits: l}, nil
+	return &proxy{Config: c, service: service, groups: g, limits: l}, nil
 }

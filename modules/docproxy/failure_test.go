@@ -120,6 +120,7 @@ func TestAnswerBeforeTheUploadIsOverPasses(t *testing.T) {
 	res, err := http.ReadResponse(bufio.NewReader(c), nil)
 	require.NoError(t, err)
 	require.Equal(t, 415, res.StatusCode)
+	require.True(t, res.Close, "nobody must send another request after what is left of the upload")
 	body, err := io.ReadAll(res.Body)
 	require.NoError(t, err)
 	require.Equal(t, "no", string(body))
@@ -169,6 +170,46 @@ func TestHangingServiceFillsItsPlacesAndThenIsRefused(t *testing.T) {
 	close(release)
 	wg.Wait()
 	within(t, "the places are free again", func() bool {
+		res, _ := h.do(t, "GET", "/api/documents", nil)
+		return res.StatusCode == 200
+	})
+}
+
+// One caller has no more than a share of the places; the others have theirs.
+func TestOneCallerLeavesPlacesToOthers(t *testing.T) {
+	release := make(chan struct{})
+	var hanging atomic.Int64
+	up := testkit.NewUpstream(t, func(x *testkit.Exchange) {
+		hanging.Add(1)
+		<-release
+		x.Reply(200, "ok")
+	})
+	h := open(t, up.URL)
+	var wg sync.WaitGroup
+	for range maxShare {
+		wg.Go(func() {
+			if res, err := h.client.Do(h.request(t, "GET", "/api/documents", nil)); err == nil {
+				res.Body.Close()
+			}
+		})
+	}
+	within(t, "the share is taken", func() bool { return hanging.Load() == maxShare })
+	res, body := h.do(t, "GET", "/api/documents", nil)
+	require.Equal(t, 503, res.StatusCode)
+	require.Equal(t, "1", res.Header.Get("Retry-After"))
+	require.Equal(t, `{"detail":"Too many requests of yours are under way"}`, body)
+
+	other := h.request(t, "GET", "/api/documents", nil)
+	other.Header.Set("Authorization", "Bearer u2")
+	wg.Go(func() {
+		if res, err := h.client.Do(other); err == nil {
+			res.Body.Close()
+		}
+	})
+	within(t, "the other caller's call", func() bool { return hanging.Load() == maxShare+1 })
+	close(release)
+	wg.Wait()
+	within(t, "the share is free again", func() bool {
 		res, _ := h.do(t, "GET", "/api/documents", nil)
 		return res.StatusCode == 200
 	})

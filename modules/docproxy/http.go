@@ -40,6 +40,11 @@ func (p *proxy) serve(w http.ResponseWriter, r *http.Request) error {
 	}
 	ctx := r.Context()
 	caller := identity.From(ctx)
+	leave, err := p.shares.take(caller.ID)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	groups, err := p.groups.GroupIDs(ctx, caller.ID)
 	if err != nil {
 		return err
@@ -47,19 +52,19 @@ func (p *proxy) serve(w http.ResponseWriter, r *http.Request) error {
 	call := &http.Request{Method: r.Method, URL: target, Header: upstream.ForwardedHeader(r.Header), ContentLength: r.ContentLength}
 	upstream.Identity{UserID: caller.ID, GroupIDs: groups, IsAdmin: caller.IsAdmin, RequestID: web.RequestID(ctx)}.Set(call.Header)
 
+	var body *upload
 	if r.ContentLength != 0 {
-		body, err := p.accept(w, r)
-		if err != nil {
+		if body, err = p.accept(w, r); err != nil {
 			return err
 		}
 		defer body.Close()
 		call.Body = body
 	}
 	reply, err := p.service.Do(ctx, call, upstream.Call{Label: label, Patience: p.ResponseHeaderTimeout})
+	if body != nil && (err != nil || reply.StatusCode >= http.StatusBadRequest && !body.whole.Load() && !drained(r)) {
+		w.Header().Set("Connection", "close") // of the upload nobody knows how much is still to come
+	}
 	if err != nil {
-		if call.Body != nil {
-			w.Header().Set("Connection", "close") // of the upload nobody knows how much is still to come
-		}
 		return err
 	}
 	defer reply.Body.Close()
@@ -67,8 +72,12 @@ func (p *proxy) serve(w http.ResponseWriter, r *http.Request) error {
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	return copyBody(w, reply, p.stall)
+	return copyBody(w, reply)
 }
+
+// drained tells a body so small that the server reads away what is left of it, and keeps the connection: net/http does
+// that with 256 KiB.
+func drained(r *http.Request) bool { return r.ContentLength > 0 && r.ContentLength <= 256<<10 }
 
 // accept takes on an upload, unless its length says that it is too large.
 func (p *proxy) accept(w http.ResponseWriter, r *http.Request) (*upload, error) {
@@ -86,7 +95,7 @@ func (p *proxy) accept(w http.ResponseWriter, r *http.Request) (*upload, error) 
 	if err := http.NewResponseController(w).EnableFullDuplex(); err != nil {
 		return nil, err
 	}
-	return newUpload(w, r, limit, p.stall), nil
+	return newUpload(r, limit), nil
 }
 
 func wantsUpgrade(h http.Header) bool {

@@ -56,17 +56,23 @@ func (bearers) Authenticate(r *http.Request) (*identity.Caller, error) {
 
 func open(t testing.TB, serviceURL string, options ...upstream.Option) *house {
 	t.Helper()
+	return openStalling(t, serviceURL, time.Minute, options...)
+}
+
+func openStalling(t testing.TB, serviceURL string, stall time.Duration, options ...upstream.Option) *house {
+	t.Helper()
 	h := &house{log: &lines{}, groups: func(string) ([]string, error) { return []string{"g1", "g2"}, nil }}
 	h.limit.Store(20 << 20)
 	registry, err := upstream.NewRegistry([]upstream.Service{{ID: "doc-service", URL: serviceURL}}, options...)
 	require.NoError(t, err)
 	t.Cleanup(registry.Close)
 	service, _ := registry.Lookup("doc-service")
-	h.proxy = &proxy{Config: Config{ResponseHeaderTimeout: patience}, stall: stallTimeout, service: service, groups: h, limits: h}
+	h.proxy = &proxy{Config: Config{ResponseHeaderTimeout: patience}, service: service, groups: h, limits: h}
 	site, err := web.New(web.Options{
 		Routes:        []web.RouteSet{{Module: "docproxy", Routes: h.proxy.routes()}},
 		Authenticator: bearers{},
 		Logger:        slog.New(slog.NewTextHandler(h.log, nil)),
+		Stall:         stall,
 	})
 	require.NoError(t, err)
 	server := httptest.NewUnstartedServer(site)

@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"strings"
 	"sync"
-	"time"
 
 	"portico.internal/platform/errs"
 	"portico.internal/platform/upstream"
@@ -61,7 +60,7 @@ func inert(media string) bool {
 }
 
 // copyBody passes the body on as it comes, nothing waits in a buffer. An error means that the client has not got all of it.
-func copyBody(w http.ResponseWriter, reply *http.Response, stall time.Duration) error {
+func copyBody(w http.ResponseWriter, reply *http.Response) error {
 	control := http.NewResponseController(w)
 	buffer := buffers.Get().(*[32 << 10]byte)
 	defer buffers.Put(buffer)
@@ -70,13 +69,8 @@ func copyBody(w http.ResponseWriter, reply *http.Response, stall time.Duration) 
 			return left(err)
 		}
 	}
-	var armed time.Time
-	for first := true; ; first = false {
+	for {
 		n, err := reply.Body.Read(buffer[:])
-		if now := time.Now(); !first && now.Sub(armed) > stall/64 { // the first buffer finds room in the socket
-			armed = now
-			_ = control.SetWriteDeadline(now.Add(stall))
-		}
 		if n > 0 {
 			if _, err := w.Write(buffer[:n]); err != nil {
 				return left(err)

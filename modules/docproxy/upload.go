@@ -8,25 +8,21 @@ import (
 	"net/http"
 	"os"
 	"sync/atomic"
-	"time"
 
 	"portico.internal/platform/errs"
 )
 
 // upload is the body of a client's request, counted, and over when the handler is.
 type upload struct {
-	body    io.Reader
-	limit   int64
-	left    int64
-	stall   time.Duration
-	control *http.ResponseController
-	armed   time.Time // when the read deadline was last moved
-	closed  atomic.Bool
-	whole   atomic.Bool // the body was read to its end
+	body   io.Reader
+	limit  int64
+	left   int64
+	whole  atomic.Bool // its end was read
+	closed atomic.Bool
 }
 
-func newUpload(w http.ResponseWriter, r *http.Request, limit int64, stall time.Duration) *upload {
-	return &upload{body: r.Body, limit: limit, left: limit, stall: stall, control: http.NewResponseController(w)}
+func newUpload(r *http.Request, limit int64) *upload {
+	return &upload{body: r.Body, limit: limit, left: limit}
 }
 
 func errTooLarge(limit int64) error {
@@ -38,21 +34,16 @@ func (u *upload) Read(p []byte) (int, error) {
 	if u.closed.Load() {
 		return 0, http.ErrBodyReadAfterClose
 	}
-	if now := time.Now(); now.Sub(u.armed) > u.stall/64 {
-		u.armed = now
-		_ = u.control.SetReadDeadline(now.Add(u.stall)) // where there is none a broken connection still ends it
-	}
 	n, err := u.body.Read(p)
 	if u.left -= int64(n); u.left < 0 {
 		return 0, errTooLarge(u.limit)
 	}
 	switch {
-	case err == nil:
-		return n, nil
 	case err == io.EOF:
 		u.whole.Store(true)
-		_ = u.control.SetReadDeadline(time.Time{}) // the connection is watched on for the client's leaving
 		return n, err
+	case err == nil:
+		return n, nil
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return n, errs.Wrap(errs.BadRequest, "The upload stalled", err)
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, new(*net.OpError)):

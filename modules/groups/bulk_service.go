@@ -2,8 +2,10 @@ package groups
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -45,46 +47,53 @@ func (s *service) change(ctx context.Context, groupID string, b bulk) (*bulkOut,
 	return out, nil
 }
 
+// directory is the ids of users by what they are named by.
+type directory struct {
+	exact map[string]string // by id, and by address as the account spells it
+	keys  map[string]string // by users.EmailKey; of several the oldest
+}
+
+func (d *directory) id(name string) (id string, found bool) {
+	if id, found = d.exact[strings.TrimSpace(name)]; !found && strings.Contains(name, "@") {
+		id, found = d.keys[users.EmailKey(name)]
+	}
+	return id, found
+}
+
 // findUsers finds who is named by id or address, and keeps them from going away until the transaction ends.
-func findUsers(tx *gorm.DB, names []string) (idOf map[string]string, err error) {
-	var ids, emails []string
+func findUsers(tx *gorm.DB, names []string) (*directory, error) {
+	var ids, keys []string
 	for _, name := range names {
-		if address := addressOf(name); address != "" {
-			emails = append(emails, address)
-		} else if isID(name) {
+		switch key := users.EmailKey(name); {
+		case strings.Contains(name, "@") && key != "":
+			keys = append(keys, key)
+		case isID(name):
 			ids = append(ids, name)
 		}
 	}
-	var found []struct{ ID, Email string }
-	err = tx.Table("("+users.Listed+") AS u").Select("u.id, u.email").Where("u.id IN ? OR u.email IN ?", ids, emails).
+	var found []struct {
+		ID, Email string
+		CreatedAt time.Time
+	}
+	err := tx.Table("("+users.Listed+") AS u").Select("u.id, u.email, u.created_at").
+		Where("u.id IN ? OR u.email IN ? OR u.email_key IN ?", ids, keys, keys). // a program that knows no keys may have made an account
 		Order("u.id").Clauses(clause.Locking{Strength: "KEY SHARE"}).Scan(&found).Error
-	idOf = map[string]string{}
+	d := &directory{exact: map[string]string{}, keys: map[string]string{}}
+	oldest := map[string]time.Time{}
 	for _, u := range found {
-		idOf[u.ID], idOf[u.Email] = u.ID, u.ID
+		d.exact[u.ID], d.exact[u.Email] = u.ID, u.ID
+		key := users.EmailKey(u.Email)
+		if at, there := oldest[key]; !there || u.CreatedAt.Before(at) {
+			d.keys[key], oldest[key] = u.ID, u.CreatedAt
+		}
 	}
-	return idOf, err
-}
-
-// addressOf returns the e-mail address that a name is, as accounts have it, empty when it is none.
-func addressOf(name string) string {
-	if !strings.Contains(name, "@") {
-		return ""
-	}
-	if email, err := users.CanonicalEmail(name); err == nil {
-		return email
-	}
-	return strings.ToLower(strings.TrimSpace(name)) // accounts of old may have one that is not taken any more
+	return d, err
 }
 
 // whoOf returns which of the users are members.
-func whoOf(tx *gorm.DB, groupID string, known map[string]string) (map[string]bool, error) {
-	var ids, found []string
-	for name, id := range known {
-		if name == id {
-			ids = append(ids, id)
-		}
-	}
-	err := tx.Model(&Membership{}).Where("group_id = ? AND user_id IN ?", groupID, ids).Pluck("user_id", &found).Error
+func whoOf(tx *gorm.DB, groupID string, known *directory) (map[string]bool, error) {
+	var found []string
+	err := tx.Model(&Membership{}).Where("group_id = ? AND user_id IN ?", groupID, slices.Collect(maps.Values(known.exact))).Pluck("user_id", &found).Error
 	in := map[string]bool{}
 	for _, id := range found {
 		in[id] = true
@@ -93,14 +102,11 @@ func whoOf(tx *gorm.DB, groupID string, known map[string]string) (map[string]boo
 }
 
 // decide goes through the lists in order. It changes who is in.
-func decide(b bulk, known map[string]string, in map[string]bool) *bulkOut {
+func decide(b bulk, known *directory, in map[string]bool) *bulkOut {
 	step := func(names []string, join bool, done, idle string) []outcome {
 		outcomes := make([]outcome, len(names))
 		for i, name := range names {
-			id, found := known[name]
-			if !found {
-				id, found = known[addressOf(name)]
-			}
+			id, found := known.id(name)
 			switch {
 			case !found:
 				outcomes[i] = outcome{name, nil, "not_found"}

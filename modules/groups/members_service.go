@@ -97,15 +97,15 @@ func byID(userID string) func(*gorm.DB) (string, error) {
 
 func byEmail(email string) func(*gorm.DB) (string, error) {
 	return func(tx *gorm.DB) (string, error) {
-		var ids []string
-		err := tx.Table("("+users.Listed+") AS u").Where("u.email = ?", email).Pluck("u.id", &ids).Error
-		if err == nil && len(ids) == 0 {
-			err = errNoUser()
-		}
+		known, err := findUsers(tx, []string{email})
 		if err != nil {
 			return "", err
 		}
-		return ids[0], nil
+		id, found := known.id(email)
+		if !found {
+			return "", errNoUser()
+		}
+		return id, nil
 	}
 }
 

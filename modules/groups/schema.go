@@ -110,8 +110,11 @@ type memberAdd struct {
 
 var _ web.Checker = (*memberAdd)(nil)
 
-// Check brings the address into the form in which accounts have it.
-func (m *memberAdd) Check(c *web.Check) { web.Apply(c, &m.Email, users.CanonicalEmail, "email") }
+// Check holds the address to its rules. It stays as it is spelled: old accounts may differ by that alone.
+func (m *memberAdd) Check(c *web.Check) {
+	email := m.Email
+	web.Apply(c, &email, users.CanonicalEmail, "email")
+}
 
 // bulk names users by id or e-mail address.
 type bulk struct {

@@ -36,6 +36,8 @@ type catalog struct {
 	tried   chan struct{} // closed when every service has had its chance to answer, at most startPatience after the start
 }
 
+var _ Catalog = (*catalog)(nil)
+
 // plugin is one feature service with a manifest.
 type plugin struct {
 	id, name string
@@ -122,6 +124,20 @@ func (c *catalog) ready(ctx context.Context) error {
 	}
 }
 
+// Visible returns the plugins that a caller who is in these groups may use.
+func (c *catalog) Visible(ctx context.Context, caller *identity.Caller, in []groups.Joined) ([]PluginOut, error) {
+	if err := c.ready(ctx); err != nil {
+		return nil, err
+	}
+	list := []PluginOut{}
+	for _, p := range c.plugins {
+		if p.admits(caller, in) {
+			list = append(list, p.out())
+		}
+	}
+	return list, nil
+}
+
 // refresh asks one service for its manifest and notes what has come of it.
 func (c *catalog) refresh(ctx context.Context, p *plugin) {
 	before := p.now.Load()
@@ -200,9 +216,9 @@ func (p *plugin) usable() (*manifest, error) {
 	return nil, errs.New(kind, p.name+" cannot be used: "+now.reason)
 }
 
-func (p *plugin) out() pluginOut {
+func (p *plugin) out() PluginOut {
 	now := p.now.Load()
-	out := pluginOut{ID: p.id, Name: p.name, Status: "available"}
+	out := PluginOut{ID: p.id, Name: p.name, Status: "available"}
 	if now.reason != "" {
 		out.Status, out.Reason = "unavailable", &now.reason
 	}

@@ -42,21 +42,13 @@ func (h *handler) services(ctx context.Context, _ *web.None) (*[]serviceOut, err
 	return &list, err
 }
 
-func (h *handler) list(ctx context.Context, _ *web.None) (*[]pluginOut, error) {
+func (h *handler) list(ctx context.Context, _ *web.None) (*[]PluginOut, error) {
 	in, err := h.groupsOf(ctx)
-	if err == nil {
-		err = h.catalog.ready(ctx)
-	}
 	if err != nil {
 		return nil, err
 	}
-	list := []pluginOut{}
-	for _, p := range h.catalog.plugins {
-		if p.admits(identity.From(ctx), in) {
-			list = append(list, p.out())
-		}
-	}
-	return &list, nil
+	list, err := h.catalog.Visible(ctx, identity.From(ctx), in)
+	return &list, err
 }
 
 // mayUse lets in whoever may use the plugin. To all others there is none of that id: the caller is judged first, by the

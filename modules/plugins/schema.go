@@ -17,8 +17,8 @@ type serviceOut struct {
 	Detail    string    `json:"detail"`
 }
 
-// pluginOut is a feature service that the caller may use.
-type pluginOut struct {
+// PluginOut is a feature service that a user may use.
+type PluginOut struct {
 	ID          string  `json:"id"`
 	Name        string  `json:"name"`
 	Version     string  `json:"version"`

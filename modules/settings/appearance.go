@@ -21,7 +21,8 @@ type appearanceUpdate struct {
 	DefaultMode web.Optional[string] `json:"default_mode,omitzero" enum:"light,dark,system"`
 }
 
-type appearanceOut struct {
+// AppearanceOut is what the workspace looks like.
+type AppearanceOut struct {
 	ThemeID     string   `json:"theme_id"`
 	DefaultMode string   `json:"default_mode" enum:"light,dark,system"`
 	Theme       themeOut `json:"theme"`
@@ -41,12 +42,12 @@ type publicOut struct {
 
 // show resolves the theme. Whoever is not in a transaction reads the setting before: then the version is never newer
 // than what is shown under it, and a change to that version is refused where more has happened.
-func (a appearance) show(db *gorm.DB) (appearanceOut, error) {
+func (a appearance) show(db *gorm.DB) (AppearanceOut, error) {
 	theme, err := activeTheme(db, a.ThemeID)
-	return appearanceOut{theme.ID, a.DefaultMode, theme}, err
+	return AppearanceOut{theme.ID, a.DefaultMode, theme}, err
 }
 
-func (t *themes) read(ctx context.Context) (out appearanceOut, version int64, err error) {
+func (t *themes) read(ctx context.Context) (out AppearanceOut, version int64, err error) {
 	v, err := t.chosen.Read(ctx)
 	if err == nil {
 		out, err = v.Is.show(t.db.WithContext(ctx))
@@ -54,7 +55,7 @@ func (t *themes) read(ctx context.Context) (out appearanceOut, version int64, er
 	return out, v.Version, err
 }
 
-func (t *themes) getAppearance(ctx context.Context, _ *web.None) (*web.Tagged[appearanceOut], error) {
+func (t *themes) getAppearance(ctx context.Context, _ *web.None) (*web.Tagged[AppearanceOut], error) {
 	out, version, err := t.read(ctx)
 	if err != nil {
 		return nil, err
@@ -64,6 +65,15 @@ func (t *themes) getAppearance(ctx context.Context, _ *web.None) (*web.Tagged[ap
 
 func (t *themes) getPublic(ctx context.Context, _ *web.None) (*publicOut, error) {
 	return t.public.Get(ctx, "")
+}
+
+// Appearance is that of the public route, and as recent.
+func (t *themes) Appearance(ctx context.Context) (AppearanceOut, error) {
+	out, err := t.public.Get(ctx, "")
+	if err != nil {
+		return AppearanceOut{}, err
+	}
+	return AppearanceOut{out.Body.Theme.ID, out.Body.DefaultMode, out.Body.Theme}, nil
 }
 
 func (t *themes) loadPublic(ctx context.Context, _ string) (*publicOut, error) {
@@ -81,8 +91,8 @@ func (t *themes) loadPublic(ctx context.Context, _ string) (*publicOut, error) {
 func (t *themes) patchAppearance(ctx context.Context, in *struct {
 	web.IfMatch
 	Body appearanceUpdate
-}) (*web.Tagged[appearanceOut], error) {
-	var out appearanceOut
+}) (*web.Tagged[AppearanceOut], error) {
+	var out AppearanceOut
 	v, err := t.chosen.Change(ctx, in.IfMatch, func(c *Change, v *appearance) (err error) {
 		if in.Body.ThemeID.Set {
 			if err := v.choose(c, in.Body.ThemeID.Value); err != nil {

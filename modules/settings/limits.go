@@ -36,25 +36,22 @@ func (l *limits) routes() []web.Route {
 	}
 }
 
+// internalRoutes tell what is so now: whoever asks remembers it for a second, and two memories in a row would be too old.
 func (l *limits) internalRoutes() []web.Route {
 	return []web.Route{
-		web.Get("/internal/settings/documents/limits", web.User, l.getRecent, web.Summary("How large an uploaded PDF may be")),
+		web.Get("/internal/settings/documents/limits", web.User, l.get, web.Summary("How large an uploaded PDF may be")),
 	}
 }
 
 func (l *limits) get(ctx context.Context, _ *web.None) (*web.Tagged[documentLimits], error) {
-	return tagged(l.documents.Read(ctx))
-}
-
-func (l *limits) getRecent(ctx context.Context, _ *web.None) (*web.Tagged[documentLimits], error) {
-	return tagged(l.documents.Get(ctx))
+	return Tagged(l.documents.Read(ctx))
 }
 
 func (l *limits) patch(ctx context.Context, in *struct {
 	web.IfMatch
 	Body documentLimitsUpdate
 }) (*web.Tagged[documentLimits], error) {
-	return tagged(l.documents.Change(ctx, in.IfMatch, func(_ *Change, v *documentLimits) error {
+	return Tagged(l.documents.Change(ctx, in.IfMatch, func(_ *Change, v *documentLimits) error {
 		if in.Body.MaxPDFMB.Set {
 			v.MaxPDFMB = in.Body.MaxPDFMB.Value
 		}
@@ -62,8 +59,8 @@ func (l *limits) patch(ctx context.Context, in *struct {
 	}))
 }
 
-// tagged is the reply of a setting that is shown as it is.
-func tagged[T any](v Value[T], err error) (*web.Tagged[T], error) {
+// Tagged is the reply of a setting that is shown as it is.
+func Tagged[T any](v Value[T], err error) (*web.Tagged[T], error) {
 	if err != nil {
 		return nil, err
 	}

@@ -18,6 +18,7 @@ var Module = module.New("settings",
 	module.Export(
 		newStore,
 		func(l *limits) Limits { return l },
+		func(t *themes) Looks { return t },
 	),
 	module.Routes((*aiSettings).routes),
 	module.Routes((*limits).routes),
@@ -52,4 +53,11 @@ type Limits interface {
 	// MaxPDFBytes is the most bytes that the file in an upload may have, the multipart frame aside. It follows a
 	// change within a second on every replica.
 	MaxPDFBytes(ctx context.Context) (int64, error)
+}
+
+// Looks tells other modules what the workspace looks like.
+type Looks interface {
+	// Appearance returns the theme that is chosen and the mode for those who have not chosen one. They follow a change
+	// within a second on every replica.
+	Appearance(ctx context.Context) (AppearanceOut, error)
 }

@@ -20,6 +20,8 @@ type themes struct {
 	public *recent.Cache[*publicOut] // one key
 }
 
+var _ Looks = (*themes)(nil)
+
 func newThemes(s *Store) *themes {
 	t := &themes{db: s.db, chosen: Of(s, "appearance", appearance{ThemeID: defaultTheme.ID, DefaultMode: "system"})}
 	t.public = recent.New(1, t.loadPublic)

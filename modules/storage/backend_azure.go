@@ -65,7 +65,7 @@ func (a *azureSpec) open() (blobs, error) {
 	if a.Prefix != "" {
 		opened = blob.PrefixedBucket(opened, a.Prefix+"/")
 	}
-	return &bucket{Bucket: opened, explain: explainRemote, idle: transport.CloseIdleConnections, options: blob.WriterOptions{
+	return &bucket{Bucket: opened, explain: explainRemote, idle: transport.CloseIdleConnections, room: newRoom(), options: blob.WriterOptions{
 		BufferSize: blockSize, MaxConcurrency: 1, IfNotExist: true,
 	}}, nil
 }

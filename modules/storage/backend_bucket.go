@@ -11,9 +11,11 @@ import (
 	"maps"
 	"mime"
 	"net/http"
+	"time"
 
 	"gocloud.dev/blob"
 	"gocloud.dev/gcerrors"
+	"golang.org/x/sync/semaphore"
 )
 
 // bucket is what the kinds of backends have in common.
@@ -22,13 +24,39 @@ type bucket struct {
 	explain func(error) error // what an error of the driver means, nil where it is none of the known ones
 	idle    func()            // lets idle connections go
 	options blob.WriterOptions
+	room    *semaphore.Weighted // for writers that keep a part in memory, by their number
+}
+
+const (
+	writersAtOnce = 16               // that have room
+	roomPatience  = 30 * time.Second // of those who wait for it
+)
+
+func newRoom() *semaphore.Weighted { return semaphore.NewWeighted(writersAtOnce) }
+
+// enter waits for room in memory for one more part, which leave gives back.
+func (b *bucket) enter(ctx context.Context) (leave func(), err error) {
+	waiting, cancel := context.WithTimeout(ctx, roomPatience)
+	defer cancel()
+	switch {
+	case b.room.Acquire(waiting, 1) == nil:
+		return func() { b.room.Release(1) }, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	}
+	return nil, passingTrouble("Too many files are being written", nil)
 }
 
 func (b *bucket) write(ctx context.Context, name, contentType string, r io.Reader) (written, error) {
+	leave, err := b.enter(ctx)
+	if err != nil {
+		return written{}, err
+	}
+	defer leave()
 	in, mark := newSource(ctx, r), newMark()
 	options := b.options
 	options.ContentType, options.Metadata = mediaType(contentType), mark
-	err := b.Upload(ctx, name, in, &options)
+	err = b.Upload(ctx, name, in, &options)
 	switch {
 	case in.err != nil:
 		return written{}, in.err

@@ -82,7 +82,7 @@ func (s *s3Spec) open() (blobs, error) {
 		opened = blob.PrefixedBucket(opened, prefix)
 	}
 	return &s3Bucket{
-		bucket: bucket{Bucket: opened, explain: explainRemote, idle: transport.CloseIdleConnections},
+		bucket: bucket{Bucket: opened, explain: explainRemote, idle: transport.CloseIdleConnections, room: newRoom()},
 		api:    api, name: &s.Bucket, prefix: prefix,
 	}, nil
 }

@@ -47,6 +47,11 @@ func (b *s3Bucket) write(ctx context.Context, name, contentType string, r io.Rea
 	content := small[:n]
 	var part *[partSize]byte
 	if err == nil { // there is more, or may be
+		leave, full := b.enter(ctx)
+		if full != nil {
+			return written{}, full
+		}
+		defer leave()
 		part = partBuffers.Get().(*[partSize]byte)
 		defer partBuffers.Put(part)
 		copy(part[:], content)

@@ -18,6 +18,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 	"github.com/google/uuid"
@@ -436,4 +437,50 @@ func TestBackendKeepsManyBlobs(t *testing.T) {
 		slices.Sort(names)
 		require.Equal(t, names, found)
 	})
+}
+
+// Writers of more than a little wait for one another, so that many of them do not take all memory; small ones pass.
+func TestWritersWaitForRoom(t *testing.T) {
+	b, err := s3Place(t, "").open()
+	require.NoError(t, err)
+	rest, release := io.Pipe()
+	held := make(chan error, writersAtOnce)
+	begun := make(chan struct{}, writersAtOnce)
+	for i := range writersAtOnce {
+		go func() {
+			large := io.MultiReader(strings.NewReader(strings.Repeat("x", smallSize)), &firstRead{rest, begun})
+			_, err := b.write(t.Context(), fmt.Sprintf("large-%d", i), "text/plain", large)
+			held <- err
+		}()
+	}
+	for range writersAtOnce {
+		<-begun
+	}
+	waiting, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	_, err = b.write(waiting, "one-more", "text/plain", strings.NewReader(strings.Repeat("x", 2*smallSize)))
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	_, err = b.write(t.Context(), "small", "text/plain", strings.NewReader("x"))
+	require.NoError(t, err)
+
+	require.NoError(t, release.Close())
+	for range writersAtOnce {
+		require.NoError(t, <-held)
+	}
+	_, err = b.write(t.Context(), "one-more", "text/plain", strings.NewReader(strings.Repeat("x", 2*smallSize)))
+	require.NoError(t, err)
+}
+
+// firstRead says when it is read for the first time.
+type firstRead struct {
+	r     io.Reader
+	begun chan<- struct{}
+}
+
+func (r *firstRead) Read(p []byte) (int, error) {
+	if r.begun != nil {
+		r.begun <- struct{}{}
+		r.begun = nil
+	}
+	return r.r.Read(p)
 }

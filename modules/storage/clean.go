@@ -21,9 +21,6 @@ func (m *migration) clean(ctx context.Context) error {
 		return err
 	}
 	m.reached(ctx, "settled")
-	if err := pause(ctx, m.pace.grace); err != nil {
-		return err
-	}
 	left, err := m.empty(ctx)
 	if err != nil {
 		return err
@@ -57,6 +54,7 @@ func (m *migration) empty(ctx context.Context) (left int64, err error) {
 	emptying, stop := context.WithCancel(ctx)
 	var sweeper sync.WaitGroup
 	sweeper.Go(func() {
+		_ = pause(emptying, m.pace.grace) // until it is due, where the switch was a moment ago
 		for emptying.Err() == nil {
 			err := errors.Join(m.backends.empty(emptying, m.job.TargetID), m.backends.empty(emptying, m.job.SourceID))
 			if err != nil && emptying.Err() == nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"portico.internal/platform/logging"
+	"portico.internal/platform/module"
 )
 
 const (
@@ -75,12 +76,12 @@ func (p *progress) line(s Status) string {
 	parts = append(parts,
 		fmt.Sprintf("%3.0f %%", 100*part(s)),
 		fmt.Sprintf("%d/%d objects", s.Done, s.Total),
-		amount(s.BytesDone)+" of "+amount(s.BytesTotal))
+		module.Amount(s.BytesDone)+" of "+module.Amount(s.BytesTotal))
 	if s.Failed > 0 {
 		parts = append(parts, fmt.Sprintf("%d failed", s.Failed))
 	}
 	if objects, bytes := p.rate(); objects > 0 || bytes > 0 {
-		parts = append(parts, amount(int64(bytes))+"/s")
+		parts = append(parts, module.Amount(int64(bytes))+"/s")
 		if left := remaining(s, objects, bytes); left > 0 {
 			parts = append(parts, left.Round(time.Second).String()+" left")
 		}
@@ -120,17 +121,4 @@ func remaining(s Status, objects, bytes float64) time.Duration {
 		seconds = max(seconds, float64(s.BytesTotal-s.BytesDone)/bytes)
 	}
 	return time.Duration(seconds * float64(time.Second))
-}
-
-// amount writes bytes as people read them.
-func amount(bytes int64) string {
-	const step = 1024
-	if bytes < step {
-		return fmt.Sprintf("%d B", bytes)
-	}
-	value, unit := float64(bytes)/step, 0
-	for value >= step && unit < 4 {
-		value, unit = value/step, unit+1
-	}
-	return fmt.Sprintf("%.1f %ciB", value, "KMGTP"[unit])
 }

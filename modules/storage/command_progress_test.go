@@ -48,11 +48,3 @@ func TestProgress(t *testing.T) {
 		require.GreaterOrEqual(t, len(lines[i]), len(strings.TrimRight(lines[i-1], " ")), "nothing of the line before is left")
 	}
 }
-
-func TestAmount(t *testing.T) {
-	for text, bytes := range map[string]int64{
-		"0 B": 0, "1023 B": 1023, "1.0 KiB": 1024, "1.5 MiB": 3 << 19, "2.0 GiB": 2 << 30, "1.0 TiB": 1 << 40, "8192.0 PiB": 1<<63 - 1,
-	} {
-		require.Equal(t, text, amount(bytes))
-	}
-}

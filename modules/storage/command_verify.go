@@ -65,7 +65,7 @@ func (e *engine) check(ctx context.Context, out io.Writer) error {
 	case wrong > 0:
 		return &module.Exit{Code: 1, Err: fmt.Errorf("%d of %d files are not as they were stored", wrong, s.Done)}
 	}
-	fmt.Fprintf(out, "%d files, %s: all as they were stored\n", s.Done, amount(s.BytesDone))
+	fmt.Fprintf(out, "%d files, %s: all as they were stored\n", s.Done, module.Amount(s.BytesDone))
 	return nil
 }
 

@@ -128,6 +128,7 @@ func TestTargetsThatFailOrLie(t *testing.T) {
 				}
 				all[victim] = "the victim of what the target does"
 				s.store(t, victim, all[victim])
+				require.NoError(t, s.backends.sweep(t.Context()))
 				from, source := s.activeID(t), files(t, s.dir+"/objects")
 
 				s.spoil(t, f.target(victim))
@@ -179,6 +180,30 @@ func TestTargetsThatFailOrLie(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A target that takes what is written, over anything that lies there, and can not be asked what does, is given up.
+func TestTargetsThatCannotBeLookedAt(t *testing.T) {
+	tables.Each(t, func(t *testing.T, d testkit.Database) {
+		s := newSite(t, d)
+		all := s.fill(t, 20)
+		s.spoil(t, &faulty{
+			onWrite: func(_ context.Context, name string, r io.Reader, next func(io.Reader) (written, error)) (written, error) {
+				w, err := next(r)
+				if errors.Is(err, errTaken) && probing(name) {
+					err = nil
+				}
+				return w, err
+			},
+			onExists: func(string) error { return passingTrouble(busy, errSurprise) },
+		})
+		s.run(t)
+		s.begun(t, s.local("other"))
+		end := s.ends(t)
+		require.Equal(t, stateFailed, end.State)
+		require.Equal(t, []StatusItem{{"", stageWrite, busy}}, end.Errors)
+		s.holdsExactly(t, all)
+	})
 }
 
 // Failures that pass are waited out, and a listing that lies has no say.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -54,6 +55,8 @@ type history struct {
 
 	mu   sync.Mutex // held while a deed happens
 	left []deed
+
+	crashed bool // what it was writing is swept much later
 }
 
 // Whatever is written, deleted, cancelled or killed in the midst of migrations: what was acknowledged is there, and
@@ -93,14 +96,18 @@ func (h *history) clear() {
 func (h *history) migrate() {
 	h.work()
 	defer func() { h.stop(h.working) }()
-	from := h.activeID(h.t)
-	h.begun(h.t, h.local("place-"+uuid.NewString()[:8]))
+	from, root := h.activeID(h.t), "place-"+uuid.NewString()[:8]
+	h.crashed = false
+	h.begun(h.t, h.local(root))
 	end := h.ends(h.t)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch end.State {
 	case stateCompleted:
 		require.NotEqual(h.rt, from, h.activeID(h.t))
+		require.Eventually(h.rt, func() bool {
+			return h.crashed || slices.Equal(h.names(), files(h.t, filepath.Join(h.dir, root)))
+		}, patience, 5*time.Millisecond, "what no row names stays behind")
 	case stateCancelled:
 		require.Equal(h.rt, from, h.activeID(h.t))
 	default:
@@ -114,6 +121,14 @@ func (h *history) migrate() {
 	require.Zero(h.rt, trash, "receipts of what is an object by now")
 	require.NoError(h.rt, h.db.Model(&Job{}).Where("running = 1").Count(&uploads).Error)
 	require.Zero(h.rt, uploads)
+}
+
+// names are those of the blobs of all objects, sorted.
+func (h *history) names() []string {
+	names := []string{}
+	require.NoError(h.rt, h.db.Model(&Object{}).Pluck("name", &names).Error)
+	slices.Sort(names)
+	return names
 }
 
 // work has another replica look for migrations.
@@ -135,6 +150,7 @@ func (h *history) stop(r *replica) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	require.NoError(h.rt, r.engine.stop(ctx))
+	require.NoError(h.rt, r.backends.close())
 	r.die(h.t) // it has done its part, and there are many of them
 }
 
@@ -176,6 +192,7 @@ func (h *history) do(d deed) {
 		_, err := h.begin(ctx, h.local("elsewhere"))
 		require.ErrorContains(h.rt, err, errRuns().Error())
 	case "crash":
+		h.crashed = true
 		h.working.die(h.t)
 		h.work()
 	}

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -187,10 +188,11 @@ func (r *replica) begun(t testing.TB, to place) {
 	require.NoError(t, err)
 }
 
-// run starts the replica's engine.
+// run has the replica do its share of the work.
 func (r *replica) run(t testing.TB) {
 	t.Helper()
-	require.NoError(t, r.start(t.Context()))
+	require.NoError(t, r.backends.start(t.Context()))
+	require.NoError(t, r.engine.start(t.Context()))
 }
 
 // ends waits until no migration runs and returns how the last one ended. Nothing is frozen any more then.
@@ -227,6 +229,7 @@ func files(t testing.TB, root string) []string {
 		}
 		return nil
 	}))
+	slices.Sort(list) // by bytes, and not folder by folder
 	return list
 }
 
@@ -235,6 +238,7 @@ type faulty struct {
 	blobs
 	onWrite  func(ctx context.Context, name string, r io.Reader, next func(io.Reader) (written, error)) (written, error)
 	onOpen   func(ctx context.Context, name string, next func() (io.ReadCloser, error)) (io.ReadCloser, error)
+	onExists func(name string) error
 	onRemove func(name string) error
 	onList   func() error
 }
@@ -253,6 +257,15 @@ func (f *faulty) open(ctx context.Context, name string, offset, length int64) (i
 		return next()
 	}
 	return f.onOpen(ctx, name, next)
+}
+
+func (f *faulty) exists(ctx context.Context, name string) (bool, error) {
+	if f.onExists != nil {
+		if err := f.onExists(name); err != nil {
+			return false, err
+		}
+	}
+	return f.blobs.exists(ctx, name)
 }
 
 func (f *faulty) remove(ctx context.Context, name string) error {

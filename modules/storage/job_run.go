@@ -48,7 +48,7 @@ type pace struct {
 
 var usualPace = pace{
 	lease: 6 * time.Second, beat: time.Second, tick: 5 * time.Second, freeze: 10 * time.Second, grace: 2 * time.Second,
-	stall: 2 * sweepPause, retry: 200 * time.Millisecond, rounds: 20,
+	stall: 2 * claimLimit, retry: 200 * time.Millisecond, rounds: 20,
 }
 
 func newEngine(life fx.Lifecycle, db *gorm.DB, feed *changes.Feed, log *slog.Logger, b *backends) *engine {

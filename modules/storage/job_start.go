@@ -35,10 +35,15 @@ func (e *engine) begin(ctx context.Context, to place) (*Status, error) {
 		return nil, err
 	}
 	defer e.starting.Release(1)
-	if j, err := running(e.db.WithContext(ctx)); err != nil || j != nil {
-		return nil, errors.Join(err, busyWith(j))
-	}
 	source, err := e.backends.active(ctx)
+	if err != nil {
+		return nil, err
+	}
+	// After the source was looked up: one that has just switched is running still.
+	other, err := running(e.db.WithContext(ctx))
+	if err == nil && other != nil {
+		err = errRuns()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -74,13 +79,6 @@ func (e *engine) begin(ctx context.Context, to place) (*Status, error) {
 	e.log.InfoContext(ctx, "storage migration", "job", j.ID, "actor", actor(ctx), "address", web.ClientAddr(ctx),
 		"state", j.State, "from", source.kind, "to", to.kind)
 	return e.statusOf(ctx, &j)
-}
-
-func busyWith(j *Job) error {
-	if j == nil {
-		return nil
-	}
-	return errRuns()
 }
 
 func errRuns() error { return errs.New(errs.Conflict, "A migration is running already") }

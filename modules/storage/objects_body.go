@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"time"
 
 	"portico.internal/platform/errs"
 )
@@ -46,27 +45,15 @@ var printableASCII = func() string {
 	return b.String()
 }()
 
-// bodyStall is for how long a client may send nothing of a content. A slow one is not silent.
-const bodyStall = time.Minute
-
 // body is a content on its way in. It is not whole before its end, as its framing promises it, has been read.
-type body struct {
-	r     *http.Request
-	reply *http.ResponseController
-}
+type body struct{ r *http.Request }
 
-func newBody(w http.ResponseWriter, r *http.Request) *body {
-	return &body{r, http.NewResponseController(w)}
-}
-
-func (b *body) Read(p []byte) (int, error) {
-	_ = b.reply.SetReadDeadline(time.Now().Add(bodyStall))
+func (b body) Read(p []byte) (int, error) {
 	n, err := b.r.Body.Read(p)
 	switch {
 	case err == nil:
 		return n, nil
 	case errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
-		_ = b.reply.SetReadDeadline(time.Time{})
 		return n, io.EOF
 	case b.r.Context().Err() != nil:
 		return n, errs.Wrap(errs.ClientClosed, "", err)

@@ -85,7 +85,7 @@ func (d objectsDoor) put(w http.ResponseWriter, r *http.Request) error {
 	var o Object
 	var created bool
 	if err == nil {
-		o, created, err = d.objects.put(r.Context(), key, contentType, sum, newBody(w, r))
+		o, created, err = d.objects.put(r.Context(), key, contentType, sum, body{r})
 	}
 	if err != nil {
 		w.Header().Set("Connection", "close") // nobody knows how much is still to come

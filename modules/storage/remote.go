@@ -29,7 +29,6 @@ const (
 	remoteID       = "storage-service"
 	remoteLabel    = "Storage service"
 	remotePatience = 60 * time.Second // a migration is tried first, and that takes its time
-	remoteBody     = 30 * time.Second
 	maxRemoteBody  = 4 << 20
 )
 
@@ -74,7 +73,7 @@ func (r *remote) instead(local []web.Route) []web.Route {
 // pass passes one call on and its answer back.
 func (r *remote) pass(w http.ResponseWriter, req *http.Request, path string) error {
 	ctx := req.Context()
-	sent, err := readSmall(w, req)
+	sent, err := web.ReadBody(w, req)
 	if err != nil {
 		w.Header().Set("Connection", "close") // nobody knows how much is still to come
 		return err
@@ -94,25 +93,6 @@ func (r *remote) pass(w http.ResponseWriter, req *http.Request, path string) err
 		return err
 	}
 	return relay(w, reply, body)
-}
-
-// readSmall reads the body of an admin's call.
-func readSmall(w http.ResponseWriter, req *http.Request) ([]byte, error) {
-	if req.ContentLength > web.MaxJSONBody {
-		return nil, errs.New(errs.TooLarge, "")
-	}
-	controller := http.NewResponseController(w)
-	_ = controller.SetReadDeadline(time.Now().Add(remoteBody))
-	defer func() { _ = controller.SetReadDeadline(time.Time{}) }()
-	sent, err := io.ReadAll(http.MaxBytesReader(w, req.Body, web.MaxJSONBody))
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		return nil, errs.New(errs.TooLarge, "")
-	case err != nil:
-		return nil, errs.Wrap(errs.BadRequest, "There was an error parsing the body", err)
-	}
-	return sent, nil
 }
 
 // relay answers as the service has: a success and a refusal as they are, a failure without its text, which may name what

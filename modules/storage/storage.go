@@ -8,13 +8,17 @@
 // and the gateway keeps no objects.
 package storage
 
-import "portico.internal/platform/module"
+import (
+	"portico.internal/platform/backup"
+	"portico.internal/platform/module"
+)
 
 // Module adds storage to the gateway.
 var Module = module.New("storage",
 	module.Config[Config]("storage"),
 	module.Migrations(migrations...),
 	module.Secrets(sealedColumn),
+	module.Backup(backup.Part{Files: backedUp, Restored: restored}),
 	module.Provide(newRemote, newBackends, newObjects, newObjectsDoor, newSettings, newConfigDoor, newEngine, newMigrationDoor),
 	module.Routes(configDoor.routes),
 	module.Routes(migrationDoor.routes),

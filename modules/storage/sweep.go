@@ -3,7 +3,6 @@ package storage
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -18,7 +17,8 @@ const (
 	sweepPage   = 100
 	sweepers    = 8                // at once
 	sweepPause  = time.Minute      // after which what could not be removed is tried again
-	removeLimit = 45 * time.Second // for a page, so that it is over before another sweeper takes it
+	claimLimit  = 20 * time.Second // after which another sweeper takes what one has not come back to
+	removeLimit = 15 * time.Second // for a page
 
 	// resting is for how long a name is nobody's after its blob was removed. Whoever had it and was held up meanwhile,
 	// a writer or one who removes, may still do something to it; that is to hit no other blob.
@@ -108,7 +108,8 @@ func (b *backends) removeTrash(ctx context.Context, backendID string) error {
 		if err != nil || len(rows) == 0 {
 			return err
 		}
-		if err := b.settleTrash(ctx, b.removeBlobs(ctx, rows), until); err != nil {
+		removed, failed := b.removeBlobs(ctx, rows)
+		if err := b.settleTrash(ctx, removed, failed, until); err != nil {
 			return err
 		}
 	}
@@ -118,7 +119,7 @@ func (b *backends) removeTrash(ctx context.Context, backendID string) error {
 func (b *backends) claimTrash(ctx context.Context, backendID string) (rows []Trash, until time.Time, err error) {
 	err = database.Write(ctx, b.db, func(tx *gorm.DB) error {
 		now := tx.NowFunc()
-		until = now.Add(sweepPause)
+		until = now.Add(claimLimit)
 		due := tx.Model(&Trash{}).Select("backend_id, name").Where("due_at <= ?", now).Order("due_at").Limit(sweepPage)
 		if backendID != "" {
 			due = due.Where("backend_id = ?", backendID)
@@ -129,53 +130,62 @@ func (b *backends) claimTrash(ctx context.Context, backendID string) (rows []Tra
 	return rows, until, err
 }
 
-// removeBlobs returns those that were removed.
-func (b *backends) removeBlobs(ctx context.Context, rows []Trash) (removed []Trash) {
+// removeBlobs removes what it can within the limit.
+func (b *backends) removeBlobs(ctx context.Context, rows []Trash) (removed, failed []Trash) {
 	ctx, cancel := context.WithTimeout(ctx, removeLimit)
 	defer cancel()
-	var mu sync.Mutex
+	problems := make([]error, len(rows))
 	var group errgroup.Group
 	group.SetLimit(sweepers)
-	for _, row := range rows {
+	for i, row := range rows {
 		group.Go(func() error {
-			switch err := b.removeBlob(ctx, row); {
-			case err == nil:
-				mu.Lock()
-				defer mu.Unlock()
-				removed = append(removed, row)
-			case ctx.Err() == nil:
-				b.log.WarnContext(ctx, "storage blob not removed", "backend", row.BackendID, "name", row.Name, "error", err)
-			}
+			problems[i] = b.removeBlob(ctx, row)
 			return nil
 		})
 	}
 	_ = group.Wait()
-	return removed
+	for i, row := range rows {
+		if problems[i] == nil {
+			removed = append(removed, row)
+			continue
+		}
+		failed = append(failed, row)
+		if !errors.Is(problems[i], context.Canceled) {
+			b.log.WarnContext(ctx, "storage blob not removed", "backend", row.BackendID, "name", row.Name, "error", problems[i])
+		}
+	}
+	return removed, failed
 }
 
-// settleTrash notes what was removed. Each blob is removed twice: when it is due, and when its name has rested, for what
-// has come late.
-func (b *backends) settleTrash(ctx context.Context, removed []Trash, until time.Time) error {
-	var first, last [][]any
+// settleTrash notes what became of the trash. Each blob is removed twice: when it is due, and when its name has rested,
+// for what has come late.
+func (b *backends) settleTrash(ctx context.Context, removed, failed []Trash, until time.Time) error {
+	var first, last, again [][]any
 	for _, row := range removed {
-		key := []any{row.BackendID, row.Name}
 		if row.RemovedAt == nil {
-			first = append(first, key)
+			first = append(first, []any{row.BackendID, row.Name})
 		} else {
-			last = append(last, key)
+			last = append(last, []any{row.BackendID, row.Name})
 		}
+	}
+	for _, row := range failed {
+		again = append(again, []any{row.BackendID, row.Name})
 	}
 	return database.Write(ctx, b.db, func(tx *gorm.DB) error {
 		now := tx.NowFunc()
-		var rest, gone error
-		if len(first) > 0 {
-			rest = tx.Model(&Trash{}).Where("(backend_id, name) IN ? AND due_at = ?", first, until).
-				Updates(map[string]any{"removed_at": now, "due_at": now.Add(resting)}).Error
+		change := func(rows [][]any, how func(*gorm.DB) *gorm.DB) error {
+			if len(rows) == 0 {
+				return nil
+			}
+			return how(tx.Model(&Trash{}).Where("(backend_id, name) IN ? AND due_at = ?", rows, until)).Error
 		}
-		if len(last) > 0 {
-			gone = tx.Where("(backend_id, name) IN ? AND due_at = ?", last, until).Delete(&Trash{}).Error
-		}
-		return errors.Join(rest, gone)
+		return errors.Join(
+			change(first, func(tx *gorm.DB) *gorm.DB {
+				return tx.Updates(map[string]any{"removed_at": now, "due_at": now.Add(resting)})
+			}),
+			change(last, func(tx *gorm.DB) *gorm.DB { return tx.Delete(&Trash{}) }),
+			change(again, func(tx *gorm.DB) *gorm.DB { return tx.Update("due_at", now.Add(sweepPause)) }),
+		)
 	})
 }
 

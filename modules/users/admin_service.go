@@ -153,7 +153,7 @@ func (s *service) remove(ctx context.Context, by *identity.Caller, id string) er
 // setActive lets an account in, or keeps it out and ends its sessions, as decide says of what is. For the last
 // administrator see [service.remove].
 func (s *service) setActive(ctx context.Context, by *identity.Caller, id string, decide func(active bool) bool) (*UserAdminOut, error) {
-	return s.change(ctx, by, id, func(u *User, _ int) (map[string]any, error) {
+	return s.change(ctx, by, id, func(_ *gorm.DB, u *User, _ int) (map[string]any, error) {
 		active := decide(u.IsActive)
 		switch {
 		case active == u.IsActive:
@@ -169,13 +169,16 @@ func (s *service) setActive(ctx context.Context, by *identity.Caller, id string,
 
 // edit changes who an account belongs to and what it may do. One that is an administrator no more loses its sessions.
 func (s *service) edit(ctx context.Context, by *identity.Caller, id string, e adminUpdate) (*UserAdminOut, error) {
-	return s.change(ctx, by, id, func(u *User, admins int) (map[string]any, error) {
+	return s.change(ctx, by, id, func(tx *gorm.DB, u *User, admins int) (map[string]any, error) {
 		changes := map[string]any{}
 		if e.FullName.Set {
 			changes["full_name"] = e.FullName.Pointer()
 		}
-		if e.Email.Set && e.Email.Value != u.Email {
-			changes["email"] = e.Email.Value
+		if e.Email.Set && e.Email.Value != EmailKey(u.Email) { // the same in another spelling is no change
+			if err := free(tx, e.Email.Value, id); err != nil {
+				return nil, err
+			}
+			changes["email"], changes["email_key"] = e.Email.Value, e.Email.Value
 		}
 		if e.IsAdmin.Set && e.IsAdmin.Value != u.IsSuperuser {
 			changes["is_superuser"] = e.IsAdmin.Value
@@ -191,14 +194,14 @@ func (s *service) edit(ctx context.Context, by *identity.Caller, id string, e ad
 }
 
 // change sets columns of an account, none if there are none to set, and returns it as it is then.
-func (s *service) change(ctx context.Context, by *identity.Caller, id string, decide func(u *User, admins int) (map[string]any, error)) (*UserAdminOut, error) {
+func (s *service) change(ctx context.Context, by *identity.Caller, id string, decide func(tx *gorm.DB, u *User, admins int) (map[string]any, error)) (*UserAdminOut, error) {
 	var out *UserAdminOut
 	var changes map[string]any
 	err := s.asAdmin(ctx, by, id, func(tx *gorm.DB, u *User, admins int) (err error) {
 		if u == nil {
 			return errNoUser()
 		}
-		if changes, err = decide(u, admins); err != nil {
+		if changes, err = decide(tx, u, admins); err != nil {
 			return err
 		}
 		if len(changes) > 0 {

@@ -54,14 +54,16 @@ func resetCommand(run module.Runner) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		err = run(cmd.Context(), func(s *service) error {
+		var found string
+		err = run(cmd.Context(), func(s *service) (err error) {
 			defer s.hasher.Close()
-			return s.resetPassword(cmd.Context(), *email, password)
+			found, err = s.resetPassword(cmd.Context(), *email, password)
+			return err
 		})
 		if errs.KindOf(err) == errs.NotFound {
-			err = fmt.Errorf("there is no account with the address %s", lookupEmail(*email))
+			err = fmt.Errorf("there is no account with the address %s", strings.TrimSpace(*email))
 		}
-		return report(cmd, err, "Changed the password of "+lookupEmail(*email), password, made)
+		return report(cmd, err, "Changed the password of "+found, password, made)
 	}
 	return cmd
 }

@@ -24,6 +24,12 @@ func TestEnsureAdmin(t *testing.T) {
 		h.register("ada@example.com")
 		_, _, err := h.EnsureAdmin(ctx, "ada@example.com", goodPassword)
 		require.EqualError(h.t, err, "Email already registered", "anybody may have made that account")
+		h.change(h.register("old@example.com").ID, "email", "Old@example.com")
+		h.change(h.register("older@example.com").ID, "email_key", nil)
+		for _, email := range []string{"old@example.com", "Older@example.com"} {
+			_, _, err := h.EnsureAdmin(ctx, email, goodPassword)
+			require.EqualError(h.t, err, "Email already registered", email)
+		}
 		_, _, err = h.EnsureAdmin(ctx, "boss@example.com", "weak")
 		require.Equal(h.t, errs.Invalid, errs.KindOf(err))
 

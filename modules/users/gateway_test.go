@@ -65,7 +65,7 @@ var cheapHash = func() string {
 // settle makes an account past the API and returns its id.
 func (g town) settle(t *testing.T, email string, change ...func(*users.User)) string {
 	t.Helper()
-	u := users.User{ID: uuid.NewString(), Email: email, HashedPassword: cheapHash, IsActive: true}
+	u := users.User{ID: uuid.NewString(), Email: email, EmailKey: &email, HashedPassword: cheapHash, IsActive: true}
 	for _, c := range change {
 		c(&u)
 	}

@@ -7,19 +7,19 @@ import (
 	"runtime"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
 
 	"portico.internal/platform/errs"
+	"portico.internal/platform/web"
 )
 
 // Cost is bcrypt's cost factor. One hash takes about 0.4 s with it.
 const Cost = 13
 
 const (
-	maxWaiting = 128              // calls that wait for a worker
+	maxWaiting = 128              // calls that wait in line
 	maxWait    = 30 * time.Second // of one call; two cores need about as long for so many
 	retryAfter = 5 * time.Second
 	maxCost    = 16 // of a stored hash; a higher one would keep a worker for minutes
@@ -28,12 +28,13 @@ const (
 // Hasher hashes passwords with bcrypt on a few workers of its own. They do not slow other requests: where threads have
 // priorities there is a worker to each core and all of them give way, elsewhere there are fewer workers than cores;
 // GOMAXPROCS is raised by their number, so that requests always find a thread to run on. Calls that find all workers
-// busy wait in a short queue, in order. The workers start with the first call and end with Close.
+// busy wait in a short line, in which clients take turns (see [web.ClientNetwork]): however many hashes one of them asks
+// for, another one waits for few of them. The workers start with the first call and end with Close.
 type Hasher struct {
 	cost    int
 	dummy   string
-	work    chan func() // unbuffered: those who wait to send are the queue
-	waiting atomic.Int32
+	line    line
+	wake    chan struct{} // workers, when the line gets longer
 	stop    chan struct{}
 	start   sync.Once
 	end     sync.Once
@@ -49,7 +50,7 @@ func NewHasher(cost int) *Hasher {
 	return &Hasher{
 		cost:  cost,
 		dummy: fmt.Sprintf("$2b$%02d$", cost) + strings.Repeat(".", 22+31),
-		work:  make(chan func()),
+		wake:  make(chan struct{}, runtime.NumCPU()),
 		stop:  make(chan struct{}),
 	}
 }
@@ -84,11 +85,25 @@ func (h *Hasher) serve() {
 	giveWay()
 	for {
 		select {
-		case do := <-h.work:
-			do()
+		case <-h.wake:
 		case <-h.stop:
 			return
 		}
+		for w := h.line.next(); w != nil; w = h.line.next() {
+			w.do()
+			if h.stopped() {
+				return
+			}
+		}
+	}
+}
+
+func (h *Hasher) stopped() bool {
+	select {
+	case <-h.stop:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -137,16 +152,23 @@ func isBcrypt(hash string) bool {
 // run does f on a worker. It returns nil once f is done, else f may still be running and nobody may look at its results.
 func (h *Hasher) run(ctx context.Context, f func()) error {
 	h.start.Do(h.begin)
-	if h.waiting.Add(1) > maxWaiting {
-		h.waiting.Add(-1)
+	done := make(chan struct{})
+	w := &waiter{client: web.ClientNetwork(ctx), do: func() { defer close(done); f() }, placed: make(chan bool, 1)}
+	if h.stopped() || !h.line.join(w) {
 		return busy(nil)
 	}
-	done := make(chan struct{})
+	select {
+	case h.wake <- struct{}{}:
+	default: // enough of them are about to look
+	}
 	timer := time.NewTimer(maxWait)
 	defer timer.Stop()
 	var err error
 	select {
-	case h.work <- func() { defer close(done); f() }:
+	case taken := <-w.placed:
+		if !taken {
+			return busy(nil)
+		}
 	case <-timer.C:
 		err = busy(nil)
 	case <-h.stop:
@@ -154,8 +176,7 @@ func (h *Hasher) run(ctx context.Context, f func()) error {
 	case <-ctx.Done():
 		err = gone(ctx)
 	}
-	h.waiting.Add(-1)
-	if err != nil {
+	if err != nil && (h.line.leave(w) || !<-w.placed) {
 		return err
 	}
 	select {

@@ -112,7 +112,7 @@ func hold(t *testing.T, h *Hasher) (release func()) {
 	for range h.count {
 		<-held
 	}
-	require.Eventually(t, func() bool { return h.waiting.Load() == 0 }, 10*time.Second, 10*time.Microsecond)
+	require.Eventually(t, func() bool { return h.line.len() == 0 }, 10*time.Second, 10*time.Microsecond)
 	release = sync.OnceFunc(func() { close(free) })
 	t.Cleanup(release)
 	return release
@@ -129,7 +129,7 @@ func TestQueueIsBounded(t *testing.T) {
 			results <- err
 		})
 	}
-	require.Eventually(t, func() bool { return h.waiting.Load() == maxWaiting }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return h.line.len() == maxWaiting }, 10*time.Second, time.Millisecond)
 
 	_, err := h.Hash(t.Context(), "Corr3ct-Horse")
 	require.Equal(t, errs.Unavailable, errs.KindOf(err))
@@ -142,7 +142,7 @@ func TestQueueIsBounded(t *testing.T) {
 	for range maxWaiting {
 		require.NoError(t, <-results, "whoever waits gets an answer")
 	}
-	require.Zero(t, h.waiting.Load())
+	require.Zero(t, h.line.len())
 }
 
 func TestCallerThatLeavesFreesItsPlace(t *testing.T) {
@@ -153,10 +153,10 @@ func TestCallerThatLeavesFreesItsPlace(t *testing.T) {
 		ctx, leave := context.WithCancel(t.Context())
 		left := make(chan error)
 		go func() { left <- h.VerifyDummy(ctx) }()
-		require.Eventually(t, func() bool { return h.waiting.Load() == 1 }, 10*time.Second, 10*time.Microsecond)
+		require.Eventually(t, func() bool { return h.line.len() == 1 }, 10*time.Second, 10*time.Microsecond)
 		leave()
 		require.Equal(t, errs.ClientClosed, errs.KindOf(<-left))
-		require.Zero(t, h.waiting.Load())
+		require.Zero(t, h.line.len())
 	}
 }
 
@@ -197,7 +197,7 @@ func TestCloseEndsTheWorkers(t *testing.T) {
 	release := hold(t, h)
 	waiter := make(chan error)
 	go func() { waiter <- h.VerifyDummy(context.Background()) }()
-	require.Eventually(t, func() bool { return h.waiting.Load() == 1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return h.line.len() == 1 }, 10*time.Second, time.Millisecond)
 	closed := make(chan struct{})
 	go func() { h.Close(); close(closed) }()
 	require.Equal(t, errs.Unavailable, errs.KindOf(<-waiter))

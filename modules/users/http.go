@@ -23,11 +23,8 @@ func (h *handler) routes() []web.Route {
 }
 
 func (h *handler) me(ctx context.Context, _ *web.None) (*UserOut, error) {
-	a, err := h.service.active(ctx, identity.From(ctx).ID)
-	if err != nil {
-		return nil, lost(err)
-	}
-	return &a.out, nil
+	account, _, err := h.service.Own(ctx, identity.From(ctx).ID)
+	return &account, err
 }
 
 func (h *handler) setMe(ctx context.Context, in *struct{ Body selfUpdate }) (*UserOut, error) {
@@ -39,11 +36,8 @@ func (h *handler) setMe(ctx context.Context, in *struct{ Body selfUpdate }) (*Us
 }
 
 func (h *handler) preferences(ctx context.Context, _ *web.None) (*preferences, error) {
-	a, err := h.service.active(ctx, identity.From(ctx).ID)
-	if err != nil {
-		return nil, lost(err)
-	}
-	return &preferences{a.appIDs}, nil
+	_, appIDs, err := h.service.Own(ctx, identity.From(ctx).ID)
+	return &preferences{appIDs}, err
 }
 
 func (h *handler) setPreferences(ctx context.Context, in *struct{ Body preferencesUpdate }) (*preferences, error) {

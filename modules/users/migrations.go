@@ -1,6 +1,10 @@
 package users
 
-import "portico.internal/platform/migrate"
+import (
+	"gorm.io/gorm"
+
+	"portico.internal/platform/migrate"
+)
 
 var migrations = []migrate.Step{
 	{
@@ -50,4 +54,21 @@ var migrations = []migrate.Step{
 		)`),
 		Adds: []string{"password_resets.user_id", "password_resets.token_hash", "password_resets.expires_at"},
 	},
+	{
+		Revision: "a82967c36492",
+		Up:       addEmailKeys,
+		Adds:     []string{"users.email_key"},
+	},
+}
+
+// addEmailKeys makes accounts findable in any spelling. The addresses themselves stay as they are, for the FastAPI backend
+// finds its accounts by them; that two are spellings of one is no reason to fail, so the index is not unique.
+func addEmailKeys(tx *gorm.DB) error {
+	if err := migrate.SQL(`ALTER TABLE users ADD COLUMN email_key VARCHAR(700)`)(tx); err != nil {
+		return err
+	}
+	if err := addKeys(tx); err != nil {
+		return err
+	}
+	return migrate.SQL(`CREATE INDEX ix_users_email_key ON users (email_key)`)(tx)
 }

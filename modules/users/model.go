@@ -8,8 +8,9 @@ import (
 
 // User is a row of users. Its defaults live here in Go: a default in a gorm tag would turn a false into true.
 type User struct {
-	ID               string `gorm:"primaryKey"`
-	Email            string // canonical, unique
+	ID               string  `gorm:"primaryKey"`
+	Email            string  // unique; canonical, but for accounts that another program has made
+	EmailKey         *string // see [EmailKey]; null where a program that does not know it has made the account
 	FullName         *string
 	HashedPassword   string
 	IsActive         bool

@@ -26,18 +26,18 @@ func setPassword(hash string) change {
 	}
 }
 
-// resetPassword gives the account with the address a new password.
-func (s *service) resetPassword(ctx context.Context, email, password string) error {
+// resetPassword gives the account with the address a new password, and returns the address as the account spells it.
+func (s *service) resetPassword(ctx context.Context, email, password string) (string, error) {
 	if err := CheckPassword(password); err != nil {
-		return errs.New(errs.Invalid, err.Error())
+		return "", errs.New(errs.Invalid, err.Error())
 	}
-	u, err := s.find(ctx, lookupEmail(email))
+	u, err := s.find(ctx, email)
 	if err != nil {
-		return err
+		return "", err
 	}
 	hash, err := s.hasher.Hash(ctx, password)
 	if err != nil {
-		return err
+		return "", err
 	}
 	err = database.Write(ctx, s.db, func(tx *gorm.DB) error {
 		u, err := lock(tx, u.ID, forUpdate)
@@ -47,7 +47,7 @@ func (s *service) resetPassword(ctx context.Context, email, password string) err
 		return endSessions(tx, u, setPassword(hash))
 	})
 	s.accounts.Invalidate(u.ID)
-	return err
+	return u.Email, err
 }
 
 // setPassword is what an administrator does for a user.
@@ -109,7 +109,7 @@ func resetHash(token string) string {
 
 func errBadReset() error { return errs.New(errs.BadRequest, "Invalid or expired reset token") }
 
-func (s *service) ResetPassword(ctx context.Context, token, password string) (Session, error) {
+func (s *service) ResetPassword(ctx context.Context, token, password string) (session Session, err error) {
 	if err := CheckPassword(password); err != nil {
 		return Session{}, errs.New(errs.Invalid, err.Error())
 	}
@@ -118,7 +118,7 @@ func (s *service) ResetPassword(ctx context.Context, token, password string) (Se
 	if err != nil {
 		return Session{}, err
 	}
-	defer done()
+	defer func() { done(err) }()
 	id, err := resettable(s.db.WithContext(ctx), key)
 	if err != nil {
 		return Session{}, err
@@ -127,7 +127,7 @@ func (s *service) ResetPassword(ctx context.Context, token, password string) (Se
 	if err != nil {
 		return Session{}, err
 	}
-	session, err := s.restart(ctx, id, func(tx *gorm.DB, _ *User) error {
+	session, err = s.restart(ctx, id, func(tx *gorm.DB, _ *User) error {
 		_, err := resettable(tx, key)
 		return err
 	}, setPassword(hash))

@@ -140,7 +140,7 @@ func TestMassAssignment(t *testing.T) {
 		self("PATCH", "/api/users/me/preferences", nil, "dashboard_app_ids")
 		require.Contains(t, fmt.Sprint(g.row(t, id)["dashboard_app_ids"]), "x")
 		self("PATCH", adminUsers+"/"+id, map[string]any{"is_admin": nil, "email": nil, "full_name": nil})
-		self("PATCH", adminUsers+"/"+id, map[string]any{"is_admin": false, "email": "new@example.com", "full_name": "F"}, "email", "full_name")
+		self("PATCH", adminUsers+"/"+id, map[string]any{"is_admin": false, "email": "new@example.com", "full_name": "F"}, "email", "email_key", "full_name")
 		require.Equal(t, 200, g.Call(t, request("PATCH", adminUsers+"/"+id, root, `{"email":"`+ann+`"}`)).Status)
 		self("PATCH", adminUsers+"/"+id+"/active", map[string]any{"is_active": true})
 		self("PATCH", adminUsers+"/"+id+"/active", map[string]any{"is_active": nil})

@@ -58,6 +58,14 @@ func (s *service) Identity(ctx context.Context, id string, issued time.Time) (*i
 	return &identity.Caller{ID: a.user.ID, Email: a.user.Email, IsAdmin: a.user.IsSuperuser, Since: issued}, nil
 }
 
+func (s *service) Own(ctx context.Context, id string) (UserOut, []string, error) {
+	a, err := s.active(ctx, id)
+	if err != nil {
+		return UserOut{}, nil, lost(err)
+	}
+	return a.out, a.appIDs, nil
+}
+
 // active returns the account of an active user. It fails with errs.NotFound when there is none.
 func (s *service) active(ctx context.Context, id string) (*account, error) {
 	if uuid.Validate(id) != nil || len(id) != len(uuid.Nil.String()) {

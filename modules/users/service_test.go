@@ -3,6 +3,7 @@ package users
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -86,7 +87,7 @@ func TestRegistrationsOfOneAddressCostOneHash(t *testing.T) {
 				results <- err
 			}()
 		}
-		require.Eventually(h.t, func() bool { return h.hasher.waiting.Load() == 1 }, 10*time.Second, time.Millisecond)
+		require.Eventually(h.t, func() bool { return h.hasher.line.len() == 1 }, 10*time.Second, time.Millisecond)
 		release()
 		made := 0
 		for range n {
@@ -107,7 +108,7 @@ func TestTurns(t *testing.T) {
 		require.NoError(t, err)
 		other, err := all.take(t.Context(), "b")
 		require.NoError(t, err)
-		other()
+		other(nil)
 
 		ctx, leave := context.WithCancel(t.Context())
 		leave()
@@ -116,14 +117,24 @@ func TestTurns(t *testing.T) {
 		_, err = all.take(t.Context(), "a")
 		require.Equal(t, errs.Unavailable, errs.KindOf(err), "waits no longer than for a hash")
 
-		next := make(chan func())
+		next := make(chan func(error))
 		go func() {
 			done, _ := all.take(t.Context(), "a")
 			next <- done
 		}()
 		synctest.Wait()
-		done()
-		(<-next)()
+		done(errors.New("its own affair"))
+		done = <-next
+		heard := make(chan error, 50)
+		for range cap(heard) {
+			go func() { _, err := all.take(t.Context(), "a"); heard <- err }()
+		}
+		synctest.Wait()
+		hung := fmt.Errorf("reading: %w", context.DeadlineExceeded)
+		done(hung)
+		for range cap(heard) {
+			require.Equal(t, hung, <-heard, "the database does not answer them one by one")
+		}
 		require.Empty(t, all.taken)
 	})
 }

@@ -98,7 +98,7 @@ func (s *service) once(ctx context.Context, fn func(tx *gorm.DB) (wait time.Dura
 }
 
 func (s *service) SignIn(ctx context.Context, email, password string) (Session, bool, error) {
-	u, err := s.find(ctx, lookupEmail(email))
+	u, err := s.find(ctx, email)
 	switch {
 	case errs.KindOf(err) == errs.NotFound:
 		return Session{}, false, s.hasher.VerifyDummy(ctx)

@@ -133,7 +133,8 @@ func TestWhatEndsSessions(t *testing.T) {
 		})
 		ends(func(Session) (*Session, error) {
 			defer h.accounts.Invalidate(ada.ID) // what a command at the machine does shows within a second
-			return nil, other.resetPassword(ctx, "ada@example.com", next)
+			_, err := other.resetPassword(ctx, "ada@example.com", next)
+			return nil, err
 		})
 		ends(func(Session) (*Session, error) {
 			if _, err := h.setActive(ctx, by, ada.ID, no); err != nil {
@@ -216,7 +217,7 @@ func TestPasswordChangesWhileItIsChecked(t *testing.T) {
 			release := hold(h.t, h.hasher)
 			done := make(chan bool)
 			go func() { done <- try() }()
-			require.Eventually(h.t, func() bool { return h.hasher.waiting.Load() == 1 }, 10*time.Second, time.Millisecond)
+			require.Eventually(h.t, func() bool { return h.hasher.line.len() == 1 }, 10*time.Second, time.Millisecond)
 			hash, err := other.hasher.Hash(context.Background(), "N3w-Passphrase")
 			require.NoError(h.t, err)
 			was := h.stored(ada.ID).HashedPassword

@@ -3,8 +3,7 @@ package users
 import (
 	"context"
 	"errors"
-	"strings"
-	"unicode/utf8"
+	"slices"
 
 	"github.com/google/uuid"
 	"gorm.io/gorm"
@@ -86,17 +85,17 @@ func draft(email, password string, fullName *string) (*User, error) {
 	if fullName, err = CleanName(fullName); err != nil {
 		return nil, err
 	}
-	return &User{ID: uuid.NewString(), Email: email, FullName: fullName, IsActive: true}, nil
+	return &User{ID: uuid.NewString(), Email: email, EmailKey: &email, FullName: fullName, IsActive: true}, nil
 }
 
 // hashAndStore makes an account ready for store. Of several calls for one address only the one whose turn it is costs a
 // hash; when it has made the account, the others hear so without one.
-func (s *service) hashAndStore(ctx context.Context, u *User, password string, store func() error) error {
+func (s *service) hashAndStore(ctx context.Context, u *User, password string, store func() error) (err error) {
 	done, err := s.turns.take(ctx, u.Email)
 	if err != nil {
 		return err
 	}
-	defer done()
+	defer func() { done(err) }()
 	_, err = s.find(ctx, u.Email)
 	switch {
 	case err == nil:
@@ -110,8 +109,11 @@ func (s *service) hashAndStore(ctx context.Context, u *User, password string, st
 	return store()
 }
 
-// insert relies on the unique index, for another process may have been faster.
+// insert relies on the unique index, for another process may have been faster, and looks for other spellings.
 func insert(tx *gorm.DB, u *User) error {
+	if err := free(tx, u.Email, u.ID); err != nil {
+		return err
+	}
 	err := tx.Create(u).Error
 	if errors.Is(err, gorm.ErrDuplicatedKey) {
 		return errTaken()
@@ -121,32 +123,34 @@ func insert(tx *gorm.DB, u *User) error {
 
 func errTaken() error { return errs.New(errs.BadRequest, "Email already registered") }
 
-// lookupEmail returns the address to look for. Accounts that an older backend or a script has made may have one that
-// would not be taken today, such as admin@localhost; they can still sign in. Empty means that nobody can have it.
-func lookupEmail(email string) string {
-	if canonical, err := CanonicalEmail(email); err == nil {
-		return canonical
+// free fails with errs.BadRequest when somebody else has the address.
+func free(tx *gorm.DB, email, id string) error {
+	list, _, err := holders(tx, email)
+	if err == nil && slices.ContainsFunc(list, func(u User) bool { return u.ID != id }) {
+		return errTaken()
 	}
-	email = strings.ToLower(strings.TrimSpace(email))
-	if len(email) > 320 || !utf8.ValidString(email) || strings.IndexByte(email, 0) >= 0 {
-		return ""
-	}
-	return email
+	return err
 }
 
-// find returns the account with the address. It fails with errs.NotFound when there is none.
+// find returns the account with the address, in whatever spelling. It fails with errs.NotFound when there is none.
 func (s *service) find(ctx context.Context, email string) (*User, error) {
-	return s.findWhere(ctx, "email = ?", email)
+	list, keyless, err := holders(s.db.WithContext(ctx), email)
+	if err == nil && keyless {
+		err = database.Write(ctx, s.db, addKeys)
+	}
+	switch {
+	case err != nil:
+		return nil, err
+	case len(list) == 0:
+		return nil, errNoUser()
+	}
+	return &list[0], nil
 }
 
 // byID is find for an id, past what is kept at hand.
 func (s *service) byID(ctx context.Context, id string) (*User, error) {
-	return s.findWhere(ctx, "id = ?", id)
-}
-
-func (s *service) findWhere(ctx context.Context, condition, value string) (*User, error) {
 	var u User
-	err := s.db.WithContext(ctx).Where(condition, value).Take(&u).Error
+	err := s.db.WithContext(ctx).Where("id = ?", id).Take(&u).Error
 	if errors.Is(err, gorm.ErrRecordNotFound) {
 		return nil, errNoUser()
 	}

@@ -62,6 +62,10 @@ type Accounts interface {
 	// errs.Invalid for a password that breaks a rule.
 	ResetPassword(ctx context.Context, token, password string) (Session, error)
 
+	// Own returns the account of an active user as its owner sees it, and the apps on the user's dashboard, as recent as
+	// what Identity returns. It fails with errs.Unauthenticated when there is none any more. The slice must not be changed.
+	Own(ctx context.Context, id string) (account UserOut, appIDs []string, err error)
+
 	// Account returns an account as administrators see it. It fails with errs.NotFound when there is none.
 	Account(ctx context.Context, id string) (UserAdminOut, error)
 
@@ -79,9 +83,11 @@ type Session struct {
 }
 
 // Listed is a relation in SQL with what other modules may show of users beside their own rows: id, email, full_name and
-// is_active, one row for each account, of which id and email are unique. It is for joining, never for writing, so that a
-// list costs one query: JOIN (` + users.Listed + `) AS u ON u.id = m.user_id. Both databases plan it as the bare table.
-const Listed = "SELECT id, email, full_name, is_active FROM users"
+// is_active, one row for each account, of which id and email are unique; and what to find them by: email_key, which is the
+// [EmailKey] of the address, and created_at, for of several accounts with one key the oldest counts. It is for joining,
+// never for writing, so that a list costs one query: JOIN (` + users.Listed + `) AS u ON u.id = m.user_id. Both databases
+// plan it as the bare table.
+const Listed = "SELECT id, email, email_key, full_name, is_active, created_at FROM users"
 
 // GroupCount is how many groups a user is in: a scalar subquery in SQL over users.id, so that a list of accounts costs
 // one query. The module that owns memberships exports it; without one nobody is in any.

@@ -98,7 +98,8 @@ func command(p *program) *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
 		&cobra.Command{Use: "serve", Short: "Run the gateway (the default)", Args: cobra.NoArgs, RunE: root.RunE},
-		migrateCommand(p), configCommand(p), openapiCommand(p), healthcheckCommand(p), secretsCommand(p),
+		migrateCommand(p), configCommand(p), openapiCommand(p), healthcheckCommand(p), moduleCommand(p), secretsCommand(p),
+		backupCommand(p), restoreCommand(p),
 		&cobra.Command{Use: "version", Short: "Print the version", Args: cobra.NoArgs, Run: func(cmd *cobra.Command, _ []string) {
 			fmt.Fprintln(cmd.OutOrStdout(), Version())
 		}},

@@ -1,13 +1,9 @@
 package app
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -24,7 +20,14 @@ func migrateCommand(p *program) *cobra.Command {
 	parent.AddCommand(
 		&cobra.Command{Use: "up", Short: "Run what is pending, in one transaction; then the same for the services in this process", Args: cobra.NoArgs,
 			RunE: func(cmd *cobra.Command, _ []string) error { return p.migrateUp(cmd) }},
-		&cobra.Command{Use: "status", Short: "Show each step: applied, adoptable or pending; changes nothing", Args: cobra.NoArgs,
+		&cobra.Command{Use: "status", Short: "Say where the schema stands and what is to be done; changes nothing", Args: cobra.NoArgs,
+			Long: `Says where the schema of the database stands and what migrate up, or the next start, does first; then shows each step:
+
+applied    done, and recorded so
+adoptable  done by Alembic, the tool of the FastAPI backend: it is recorded and not run again
+pending    not done yet
+
+It changes nothing, and fails where migrate up would refuse to begin.`,
 			RunE: func(cmd *cobra.Command, _ []string) error { return p.migrateStatus(cmd) }},
 	)
 	return parent
@@ -37,13 +40,16 @@ func (p *program) migrateUp(cmd *cobra.Command) error {
 	}
 	defer database.Close(g.db)
 	applied, err := g.plan.Up(cmd.Context(), g.db)
+	if err != nil {
+		return err
+	}
 	for _, a := range applied {
 		fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", map[bool]string{true: "adopted", false: "applied"}[a.Adopted], a.Link)
 	}
-	if err == nil && len(applied) == 0 {
+	if len(applied) == 0 {
 		fmt.Fprintln(cmd.OutOrStdout(), "nothing to do")
 	}
-	return errors.Join(err, g.migrateFeatures(cmd.Context(), p.Features))
+	return g.migrateFeatures(cmd.Context(), p.Features)
 }
 
 func (p *program) migrateStatus(cmd *cobra.Command) error {
@@ -56,6 +62,7 @@ func (p *program) migrateStatus(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	fmt.Fprintln(cmd.OutOrStdout(), status.Explain())
 	table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 	for _, part := range []struct {
 		state string
@@ -71,6 +78,9 @@ func (p *program) migrateStatus(cmd *cobra.Command) error {
 func configCommand(p *program) *cobra.Command {
 	parent := &cobra.Command{Use: "config", Short: "Look at the configuration"}
 	parent.AddCommand(&cobra.Command{Use: "check", Short: "Say everything that is wrong with the settings, and touch nothing", Args: cobra.NoArgs,
+		Long: "Says everything that is wrong with the settings, and touches nothing.\n\n" +
+			"They come from the file that --config or PORTICO_CONFIG names, and from variables, which win. What a variable holds\n" +
+			"of secrets may be in a file, named in that variable with _FILE at its end: DATABASE_URL_FILE, JWT_PRIVATE_KEY_FILE.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if _, _, err := p.configuration(); err != nil {
 				return err
@@ -133,36 +143,10 @@ func healthcheckCommand(p *program) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := askReady(cmd.Context(), base.Listen); err != nil {
+			if err := web.AskHealth(cmd.Context(), base.Listen, "/health/ready"); err != nil {
 				return err
 			}
 			fmt.Fprintln(cmd.OutOrStdout(), "ready")
 			return nil
 		}}
-}
-
-// askReady asks over loopback where the gateway listens on every address.
-func askReady(ctx context.Context, address string) error {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return err
-	}
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/health/ready", nil)
-	if err != nil {
-		return err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return fmt.Errorf("nothing answers on %s: is the gateway running?", address)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return errors.New("not ready; GET /health/ready says why")
-	}
-	return nil
 }

@@ -90,7 +90,7 @@ func (f *features) start(ctx context.Context, g *gateway, ft feature.Feature) (c
 	service.URL = "http://" + l.Addr().String()
 	serving, end := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan error, 1)
-	go func() { done <- web.Serve(serving, l, run.Handler(), stopTimeout, env.Logger) }()
+	go func() { done <- web.Serve(serving, l, run.Handler(), web.Stop{Grace: stopTimeout}, env.Logger) }()
 	f.stops = append(f.stops, func(ctx context.Context) error {
 		end()
 		return errors.Join(<-done, run.Close(ctx))

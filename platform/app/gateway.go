@@ -43,6 +43,12 @@ type gateway struct {
 	executable string
 }
 
+// The files that hold secrets which the configuration does not.
+const (
+	secretKeyFile    = "secret.key"
+	serviceTokenFile = "service.token"
+)
+
 // open loads the configuration, makes what is missing in the data directory, and opens the database.
 func (p *program) open(ctx context.Context, modules []module.Module) (*gateway, error) {
 	base, assembly, err := p.configure(modules)
@@ -58,13 +64,13 @@ func (p *program) open(ctx context.Context, modules []module.Module) (*gateway, 
 	if base.DataDir, err = datadir.Open(base.DataDir); err != nil {
 		return nil, err
 	}
-	if base.SecretKey, err = generated(base.DataDir, "secret.key", base.SecretKey); err != nil {
+	if base.SecretKey, err = generated(base.DataDir, secretKeyFile, base.SecretKey); err != nil {
 		return nil, err
 	}
 	if g.keys, err = secrets.Parse(base.SecretKey); err != nil {
-		return nil, fmt.Errorf("secret_key (PORTICO_SECRET_KEY), from %s: %w", filepath.Join(base.DataDir, "secret.key"), err)
+		return nil, fmt.Errorf("secret_key (PORTICO_SECRET_KEY), from %s: %w", filepath.Join(base.DataDir, secretKeyFile), err)
 	}
-	if base.ServiceToken, err = generated(base.DataDir, "service.token", base.ServiceToken); err != nil {
+	if base.ServiceToken, err = generated(base.DataDir, serviceTokenFile, base.ServiceToken); err != nil {
 		return nil, err
 	}
 	g.db, err = database.Open(ctx, database.Config{

@@ -19,7 +19,8 @@ func secretsCommand(p *program) *cobra.Command {
 	parent := &cobra.Command{Use: "secrets", Short: "Look after the secrets in the database"}
 	parent.AddCommand(&cobra.Command{
 		Use: "rotate", Short: "Encrypt all stored secrets with the first secret key", Args: cobra.NoArgs,
-		Long: "Encrypts all stored secrets with the first key of PORTICO_SECRET_KEY.\n\n" +
+		Long: "Encrypts all stored secrets with the first key of PORTICO_SECRET_KEY, or of the file that\n" +
+			"PORTICO_SECRET_KEY_FILE names.\n\n" +
 			"To change the key: put a new one (openssl rand -base64 32) before the old one, with a comma between, in every\n" +
 			"replica; restart them; run this; then take the old one away. The gateways may go on running meanwhile.",
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.rotateSecrets(cmd) },

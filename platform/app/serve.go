@@ -22,6 +22,7 @@ import (
 const (
 	startTimeout = time.Minute
 	stopTimeout  = 10 * time.Second
+	clientStall  = time.Minute
 )
 
 // serve runs the gateway until ctx ends. The order is a promise: settings, files, database, schema, modules, then the
@@ -58,12 +59,12 @@ func (p *program) serve(ctx context.Context) (err error) {
 	}
 	health := &web.Health{Logger: g.log, Checks: append([]web.Probe{
 		{Name: "database", Run: func(ctx context.Context) error { return g.db.WithContext(ctx).Exec("SELECT 1").Error }},
-		{Name: "schema", Run: func(ctx context.Context) error { return g.plan.AtHead(ctx, g.db) }},
+		{Name: "schema", Run: func(ctx context.Context) error { return g.plan.Usable(ctx, g.db) }},
 	}, gathered.Probes...)}
 	public, err := web.New(web.Options{
 		Routes: append(gathered.Routes, health.Routes()), Authenticator: authenticator, Logger: g.log, Explain: database.Classify,
 		Title: "Portico", Version: Version(), TrustedProxies: g.base.HTTP.TrustedProxies, CORSOrigins: g.base.HTTP.CORSOrigins,
-		Metrics: g.metrics,
+		Metrics: g.metrics, Stall: clientStall,
 	})
 	if err != nil {
 		return err
@@ -79,30 +80,36 @@ func (p *program) serve(ctx context.Context) (err error) {
 		return err
 	}
 	listening, deafen := context.WithCancel(context.WithoutCancel(ctx))
-	var feed sync.WaitGroup
-	feed.Go(func() { g.feed.Run(listening) })
-	defer feed.Wait()
+	var background sync.WaitGroup
+	background.Go(func() { g.feed.Run(listening) })
+	background.Go(func() { keepSmall(listening) })
+	defer background.Wait()
 	defer deafen()
 	g.log.InfoContext(ctx, "listening", "public", address(doors.public), "internal", address(doors.internal), "version", Version())
 	fmt.Fprintf(p.Stdout, "Portico %s listens on http://%s and keeps its data in %s\n", Version(), doors.public.Addr(), g.base.DataDir)
-	context.AfterFunc(ctx, health.Stop)
-	err = g.answer(ctx, doors, public, internal)
+	err = g.answer(ctx, doors, health, public, internal)
 	// The doors are shut and nobody waits any more: now the rest may go.
 	rest, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
 	return errors.Join(err, features.stop(rest), graph.Stop(rest))
 }
 
-// answer serves both doors until ctx ends or one of them breaks.
-func (g *gateway) answer(ctx context.Context, d *doors, public, internal http.Handler) error {
+// answer serves both doors until ctx ends or one of them breaks. Then the gateway is not ready, from the first moment of
+// the delay on.
+func (g *gateway) answer(ctx context.Context, d *doors, health *web.Health, public, internal http.Handler) error {
 	group, ctx := errgroup.WithContext(ctx)
+	stop := web.Stop{Delay: g.base.HTTP.ShutdownDelay, Grace: g.base.HTTP.ShutdownGrace}
+	context.AfterFunc(ctx, func() {
+		health.Stop()
+		g.log.Info("stopping", "delay", stop.Delay.String(), "grace", stop.Grace.String())
+	})
 	needed, last := context.WithCancel(context.WithoutCancel(ctx)) // by the requests at the public door, until the last has ended
 	group.Go(func() error {
 		defer last()
-		return web.Serve(ctx, d.public, public, g.base.HTTP.ShutdownGrace, g.log)
+		return web.Serve(ctx, d.public, public, stop, g.log)
 	})
 	if d.internal != nil {
-		group.Go(func() error { return web.Serve(needed, d.internal, internal, g.base.HTTP.ShutdownGrace, g.log) })
+		group.Go(func() error { return web.Serve(needed, d.internal, internal, web.Stop{Grace: stop.Grace}, g.log) })
 	}
 	return group.Wait()
 }

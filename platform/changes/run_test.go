@@ -52,21 +52,22 @@ func TestRunSurvivesTheEndOfItsConnection(t *testing.T) {
 
 func TestRunWaitsForAServerThatIsGone(t *testing.T) {
 	d := tables.Postgres(t)
-	relay := newRelay(t, d.URL)
+	relay := testkit.NewRelay(t, d.URL)
 	a, b := join(t, d.URL), join(t, relay.URL)
 	for i, key := range []string{"a", "b"} {
-		relay.cut()
-		eventually(t, "several attempts", func() bool { return relay.refused.Load() >= 4 })
+		refused := relay.Refused()
+		relay.Down()
+		eventually(t, "several attempts", func() bool { return relay.Refused() >= refused+4 })
 		require.NoError(t, a.feed.Write(t.Context(), "things", "missed "+key, insert("missed "+key)))
 		b.logs(t, late, i+1)
-		relay.up()
+		relay.Up()
 		require.Empty(t, b.next(t), "the first it hears is that it may have missed something")
 		b.logs(t, atOnce, i+1)
 		require.NoError(t, a.feed.Write(t.Context(), "things", key, insert(key)))
 		require.Equal(t, key, b.next(t))
 		require.Equal(t, i+1, strings.Count(b.log.String(), late), "one line for one loss")
 	}
-	relay.cut()
+	relay.Down()
 	b.logs(t, late, 3)
 	b.end(t) // while it waits for the server
 	require.NoError(t, database.Close(b.db))
@@ -74,8 +75,8 @@ func TestRunWaitsForAServerThatIsGone(t *testing.T) {
 
 func TestPoolerThatPassesNoNotificationsBreaksNothing(t *testing.T) {
 	d := tables.Postgres(t)
-	relay := newRelay(t, d.URL)
-	relay.mute.Store(true)
+	relay := testkit.NewRelay(t, d.URL)
+	relay.Deafen(true)
 	a, b := join(t, d.URL), join(t, relay.URL)
 	b.logs(t, late, 1)
 	require.Contains(t, b.log.String(), "session mode")
@@ -83,15 +84,14 @@ func TestPoolerThatPassesNoNotificationsBreaksNothing(t *testing.T) {
 	require.Equal(t, "b", b.next(t), "its own changes it knows")
 	require.Contains(t, a.until(t, "b"), "b", "and it announces them")
 
-	relay.cut()
-	relay.up()
+	relay.Cut()
 	require.Empty(t, b.next(t))
 	require.NoError(t, b.feed.Write(t.Context(), "things", "c", insert("c")))
 	require.Equal(t, "c", b.next(t))
 	require.Equal(t, 1, strings.Count(b.log.String(), late))
 	require.NotContains(t, b.log.String(), atOnce)
 
-	relay.mute.Store(false)
+	relay.Deafen(false)
 	require.NoError(t, a.feed.Write(t.Context(), "things", "d", insert("d")))
 	require.Contains(t, b.until(t, "d"), "d")
 	b.logs(t, atOnce, 1)

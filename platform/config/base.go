@@ -37,7 +37,8 @@ type Database struct {
 type HTTP struct {
 	TrustedProxies []netip.Prefix `yaml:"trusted_proxies" env:"PORTICO_TRUSTED_PROXIES" validate:"max=100" example:"10.0.0.0/8, 192.168.1.7" doc:"Proxies in front whose X-Forwarded-For is believed. None: the peer's address counts."`
 	CORSOrigins    []string       `yaml:"cors_origins" env:"PORTICO_CORS_ORIGINS" validate:"max=100,dive,max=260" example:"https://dashboard.example.com" doc:"Origins of dashboards served from elsewhere that may call the API from a browser."`
-	ShutdownGrace  time.Duration  `yaml:"shutdown_grace" env:"PORTICO_SHUTDOWN_GRACE" default:"30s" validate:"min=1s,max=1h" doc:"How long requests in flight may take to finish when the gateway stops."`
+	ShutdownDelay  time.Duration  `yaml:"shutdown_delay" env:"PORTICO_SHUTDOWN_DELAY" default:"0s" validate:"min=0s,max=10m" doc:"How long the gateway goes on as before when it stops, but not ready: a load balancer must notice within it (its interval times its failures; 5s or more under Kubernetes). 0s where none is in front."`
+	ShutdownGrace  time.Duration  `yaml:"shutdown_grace" env:"PORTICO_SHUTDOWN_GRACE" default:"30s" validate:"min=1s,max=1h" doc:"How long requests in flight may take to finish after that: first those of clients, then those of feature services. Whoever stops the gateway should wait longer than the delay and twice this."`
 }
 
 // Service is a feature service behind the gateway.

@@ -6,8 +6,9 @@
 //	Minutes int `yaml:"expire_minutes" env:"EXPIRE_MINUTES" default:"480" validate:"min=1,max=480" doc:"How long a token lasts."`
 //
 // Fields are string, int, bool, time.Duration, a type with UnmarshalText, netip.Prefix, a slice of these, a struct, or a
-// slice of structs (in the file only). Further tags: secret:"true" keeps the default out of the example; empty:"..." says
-// what an empty value means where it is one of its own. Validate takes the rules of go-playground/validator and hostport.
+// slice of structs (in the file only). Further tags: secret:"true" keeps the default out of the example and
+// lets NAME_FILE name a file with the value of the variable NAME; empty:"..." says what an empty value means where it is
+// one of its own. Validate takes the rules of go-playground/validator and hostport.
 // An owner's struct may add rules that concern several fields: see [Checker].
 package config
 

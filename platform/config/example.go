@@ -46,7 +46,10 @@ func (s *setting) document(out *strings.Builder, lead string) {
 	}
 	fmt.Fprintf(out, "%s%s\n", lead, s.doc)
 	var facts []string
-	if s.env != "" {
+	switch {
+	case s.env != "" && s.secret:
+		facts = append(facts, s.env+", or "+s.env+byFile+" with the path of a file that holds it")
+	case s.env != "":
 		facts = append(facts, s.env)
 	}
 	wants := strings.TrimPrefix(s.wants(), "text of ")

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -20,7 +19,10 @@ func (l *loader) readFile(path string) {
 	if path == "" {
 		return
 	}
-	content, err := readLimited(path)
+	content, err := readLimited(path, maxFile)
+	if errors.Is(err, errTooLarge) {
+		err = errors.New("it is larger than 1 MiB")
+	}
 	if err != nil {
 		l.add("", "--config / "+pathVariable, "cannot read %s: %v; name a readable YAML file", printable(path), reason(err))
 		return
@@ -35,20 +37,20 @@ func (l *loader) readFile(path string) {
 	l.mapping(l.root, top)
 }
 
-func readLimited(path string) ([]byte, error) {
-	f, err := os.Open(path)
+var errTooLarge = errors.New("it is too large")
+
+// readLimited reads a file of at most so many bytes.
+func readLimited(path string, most int64) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe into which nobody writes holds up nothing
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	var content bytes.Buffer
-	if _, err := io.Copy(&content, io.LimitReader(f, maxFile+1)); err != nil {
-		return nil, err
+	content, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && int64(len(content)) > most {
+		err = errTooLarge
 	}
-	if content.Len() > maxFile {
-		return nil, errors.New("it is larger than 1 MiB")
-	}
-	return content.Bytes(), nil
+	return content, err
 }
 
 // reason drops operation and path, which the caller says itself.

@@ -142,6 +142,17 @@ func newSetting(path string, owner reflect.Type, field reflect.StructField, valu
 	return s
 }
 
+// variables are the names under which the environment may hold the setting.
+func (s *setting) variables() []string {
+	switch {
+	case s.env == "":
+		return nil
+	case s.secret:
+		return []string{s.env, s.env + byFile}
+	}
+	return []string{s.env}
+}
+
 // isItems tells whether the setting is a list of structs.
 func (s *setting) isItems() bool {
 	return s.value.Kind() == reflect.Slice && isGroup(s.value.Type().Elem())

@@ -43,6 +43,8 @@ func transient(err error) bool {
 		return transientResult(lite.Code())
 	case errors.Is(err, context.Canceled):
 		return false
+	case errors.Is(err, errMoved):
+		return true
 	case errors.As(err, &connect), errors.As(err, &network),
 		errors.Is(err, context.DeadlineExceeded), errors.Is(err, net.ErrClosed),
 		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
@@ -74,8 +76,14 @@ func transientState(code string) bool {
 func transientResult(code int) bool {
 	switch code & 0xff {
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR,
-		sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_INTERRUPT:
+		sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_INTERRUPT,
+		sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN: // the file system has become read-only, or is gone
 		return true
 	}
 	return false
+}
+
+// damaged tells a file that is no SQLite database, or no sound one.
+func damaged(code int) bool {
+	return code&0xff == sqlite3.SQLITE_NOTADB || code&0xff == sqlite3.SQLITE_CORRUPT
 }

@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	gosqlite "github.com/glebarez/go-sqlite"
 	"github.com/jackc/pgx/v5/pgconn"
 	"golang.org/x/sync/semaphore"
 	"gorm.io/gorm"
@@ -142,12 +143,15 @@ func Close(db *gorm.DB) error {
 func (s source) cause(err error) string {
 	var (
 		server *pgconn.PgError
+		lite   *gosqlite.Error
 		lookup *net.DNSError
 		system syscall.Errno
 	)
 	switch {
 	case errors.As(err, &server):
 		return s.oneLine(server.Message)
+	case errors.As(err, &lite) && damaged(lite.Code()):
+		return s.oneLine(lite.Error()) + "; restore a backup"
 	case errors.As(err, &lookup):
 		return s.oneLine(lookup.Err)
 	case errors.As(err, &system):

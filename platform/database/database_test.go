@@ -188,8 +188,8 @@ func TestOpenSaysInOneLineWhatIsWrong(t *testing.T) {
 
 func TestOpenTriesUntilTheServerIsThere(t *testing.T) {
 	server := tables.Postgres(t)
-	relay := newRelay(t, server.URL)
-	relay.refuse(2)
+	relay := testkit.NewRelay(t, server.URL)
+	relay.Refuse(2)
 	db, err := database.Open(t.Context(), database.Config{URL: relay.URL, ConnectTimeout: 30 * time.Second})
 	require.NoError(t, err)
 	require.NoError(t, database.Close(db))

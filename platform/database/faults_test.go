@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -117,13 +119,43 @@ func TestFullDiskLosesNothing(t *testing.T) {
 	}))
 }
 
+// SQLite would go on with the file that was there, and what it is given would be lost.
+func TestMovedFileTakesNothing(t *testing.T) {
+	d := tables.SQLite(t)
+	db := d.Open(t)
+	path := strings.TrimPrefix(d.URL, "sqlite:")
+	require.NoError(t, db.Create(&thing{ID: "1", Name: "one"}).Error)
+	write := func() error {
+		return database.Write(t.Context(), db, func(tx *gorm.DB) error { return tx.Create(&thing{ID: "2", Name: "two"}).Error })
+	}
+	refuses := func() {
+		requireUnavailable(t, write())
+		requireUnavailable(t, db.Create(&thing{ID: "2", Name: "two"}).Error)
+		requireUnavailable(t, db.First(&thing{}).Error)
+	}
+	require.NoError(t, os.Rename(path, path+".aside"))
+	refuses()
+	require.NoError(t, os.WriteFile(path, nil, 0o600))
+	refuses()
+	require.NoError(t, os.Rename(path+".aside", path))
+	require.NoError(t, db.First(&thing{}).Error)
+
+	require.ErrorContains(t, database.Write(t.Context(), db, func(tx *gorm.DB) error {
+		require.NoError(t, tx.Create(&thing{ID: "2", Name: "two"}).Error)
+		return os.Rename(path, path+".aside")
+	}), "removed or replaced", "the last moment counts")
+	require.NoError(t, os.Rename(path+".aside", path))
+	require.ErrorIs(t, db.First(&thing{}, "id = ?", "2").Error, gorm.ErrRecordNotFound)
+	require.NoError(t, write())
+}
+
 func TestServerThatHangsOrGoesIsUnavailableAndComesBack(t *testing.T) {
 	server := tables.Postgres(t)
-	relay := newRelay(t, server.URL)
+	relay := testkit.NewRelay(t, server.URL)
 	db := testkit.Database{Name: "postgres", URL: relay.URL}.Open(t)
 	require.NoError(t, db.Create(&thing{ID: "1", Name: "one"}).Error)
 
-	release := relay.stall()
+	release := relay.Stall()
 	short := database.Patience(t.Context(), 100*time.Millisecond)
 	var all sync.WaitGroup
 	hung := make([]error, 30) // more than the pool has connections
@@ -139,7 +171,7 @@ func TestServerThatHangsOrGoesIsUnavailableAndComesBack(t *testing.T) {
 	require.NoError(t, db.First(&thing{}).Error)
 
 	beside := server.Open(t)
-	relay.refuse(1000)
+	relay.Refuse(1000)
 	var gone error
 	require.Eventually(t, func() bool { // they end, and those that were just connecting appear, in their own time
 		const end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND datname = current_database() AND pid <> pg_backend_pid()"
@@ -148,8 +180,28 @@ func TestServerThatHangsOrGoesIsUnavailableAndComesBack(t *testing.T) {
 		return gone != nil
 	}, 10*time.Second, time.Millisecond)
 	requireUnavailable(t, gone)
-	relay.refuse(0)
+	requireUnavailable(t, db.Raw("SELECT 1").Scan(new(int)).Error)
+	relay.Refuse(0)
 	require.Eventually(t, func() bool { return db.First(&thing{}).Error == nil }, 2*time.Second, 10*time.Millisecond)
+}
+
+// A process that is cut off in the middle of a transaction does not hold what it has locked for ever.
+func TestAbandonedTransactionLetsGo(t *testing.T) {
+	server := tables.Postgres(t)
+	relay := testkit.NewRelay(t, server.URL)
+	lost, beside := testkit.Database{Name: "postgres", URL: relay.URL}.Open(t), server.Open(t)
+	require.NoError(t, beside.Create(&thing{ID: "1", Name: "one"}).Error)
+	held := lost.Begin()
+	require.NoError(t, held.Model(&thing{ID: "1"}).Update("count", 1).Error)
+	release := relay.Stall()
+
+	change := func(tx *gorm.DB) error { return tx.Model(&thing{ID: "1"}).Update("count", 2).Error }
+	require.NoError(t, database.Write(database.Patience(t.Context(), time.Minute), beside, change))
+	release()
+	requireUnavailable(t, database.Classify(held.Commit().Error))
+	var row thing
+	require.NoError(t, lost.First(&row).Error)
+	require.Equal(t, 2, row.Count)
 }
 
 func TestLogHoldsNoBindValue(t *testing.T) {

@@ -130,12 +130,12 @@ func TestListenReportsAConnectionThatBreaks(t *testing.T) {
 
 func TestListenNoticesThatThePeerIsGone(t *testing.T) {
 	server := tables.Postgres(t)
-	relay := newRelay(t, server.URL)
+	relay := testkit.NewRelay(t, server.URL)
 	db := testkit.Database{Name: "postgres", URL: relay.URL}.Open(t)
 	short := database.Patience(t.Context(), 500*time.Millisecond)
 	l := listen(t, short, db, "things")
 	require.Equal(t, "(ready)", l.next(t))
-	release := relay.stall()
+	release := relay.Stall()
 	defer release()
 	requireUnavailable(t, l.end(t))
 }

@@ -77,8 +77,10 @@ func end(db *gorm.DB) {
 	}
 }
 
-// handOver leaves the rows, which are read after this, under their deadline.
+// handOver leaves the rows, which are read after this, under their deadline. It classifies the error, for gorm translates
+// those of all statements but this one's.
 func handOver(db *gorm.DB) {
+	db.Error = Classify(db.Error)
 	limited := db.Statement.Context
 	if cancel := restore(db); cancel != nil {
 		context.AfterFunc(limited, cancel)

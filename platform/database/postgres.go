@@ -16,16 +16,23 @@ import (
 // occupy the pool for longer.
 const connectTimeout = 3 * time.Second
 
-// openPostgres sets no server-side timeouts: a connection pooler such as PgBouncer refuses unknown start parameters,
-// and pgx cancels the statement on the server when its deadline passes here.
+// abandoned has the server end a transaction that nobody goes on with. A process that is cut off in the middle of one
+// cannot end it, and TCP alone would let it hold its locks against all others for hours. It is set by a statement, for a
+// connection pooler such as PgBouncer refuses unknown start parameters.
+const abandoned = "SET idle_in_transaction_session_timeout = '10s'"
+
+// openPostgres sets no timeout of statements: pgx cancels one on the server when its deadline passes here.
 func openPostgres(config *pgx.ConnConfig) (*sql.DB, gorm.Dialector) {
-	pool := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(func(_ context.Context, conn *pgx.Conn) error {
+	pool := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
 		conn.TypeMap().RegisterType(&pgtype.Type{
 			Name:  "timestamptz",
 			OID:   pgtype.TimestamptzOID,
 			Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
 		})
-		return nil
+		ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+		defer cancel()
+		_, err := conn.Exec(ctx, abandoned)
+		return err
 	}))
 	return pool, &postgresDialector{postgres.New(postgres.Config{Conn: pool}).(*postgres.Dialector)}
 }

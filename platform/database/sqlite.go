@@ -4,8 +4,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
+	"path/filepath"
 
 	gosqlite "github.com/glebarez/go-sqlite"
 	"github.com/glebarez/sqlite"
@@ -13,18 +15,40 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// openSQLite makes the file, private to this account, where there is none. SQLite gives the files beside it
-// (-wal, -shm) the same mode.
 func openSQLite(path string) (*sql.DB, gorm.Dialector, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	connector, err := newSQLiteConnector(path)
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := f.Close(); err != nil {
-		return nil, nil, err
-	}
-	pool := sql.OpenDB(sqliteConnector{dsn: sqliteDSN(path)})
+	pool := sql.OpenDB(connector)
 	return pool, &sqliteDialector{&sqlite.Dialector{Conn: pool}}, nil
+}
+
+// newSQLiteConnector makes the file, private to this account, where there is none. SQLite gives the files beside it
+// (-wal, -shm) the same mode.
+func newSQLiteConnector(path string) (sqliteConnector, error) {
+	if err := checkLog(path); err != nil {
+		return sqliteConnector{}, err
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return sqliteConnector{}, err
+	}
+	file, err := f.Stat()
+	return sqliteConnector{dsn: sqliteDSN(path), path: path, file: file}, errors.Join(err, f.Close())
+}
+
+// checkLog refuses a database that has been lost beside its log: SQLite would remove that, and it holds what was last
+// written.
+func checkLog(path string) error {
+	written, err := os.Stat(path + "-wal")
+	if err != nil || written.Size() == 0 {
+		return nil //nolint:nilerr // what else is wrong with the files, opening them will tell
+	}
+	if file, err := os.Stat(path); err == nil && file.Size() > 0 || err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return fmt.Errorf("it is gone, and %s-wal is there: put the file back, or restore a backup elsewhere; remove %[1]s-wal only to begin anew", filepath.Base(path))
 }
 
 // sqliteDSN carries what holds for each connection. Every transaction begins as a writer, so that none can fail while

@@ -4,18 +4,34 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"fmt"
+	"os"
 	"time"
 
 	gosqlite "github.com/glebarez/go-sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// The driver is wrapped for three reasons. It keeps times as text with their zone: only those written as UTC sort, compare
+// The driver is wrapped for four reasons. It keeps times as text with their zone: only those written as UTC sort, compare
 // and come back as in PostgreSQL. A context that ends just before a statement starts makes it skip the statement and
-// report success. And a COMMIT that fails leaves its transaction open, in which the next user of the connection would
-// write without end.
+// report success. A COMMIT that fails leaves its transaction open, in which the next user of the connection would
+// write without end. And SQLite in WAL mode goes on with a file that was removed or replaced: what it says is written
+// would be lost with this process.
 
-type sqliteConnector struct{ dsn string }
+type sqliteConnector struct {
+	dsn, path string
+	file      os.FileInfo // that is at the path
+}
+
+// errMoved says that the file of the database is not at its path any more. It may come back.
+var errMoved = errors.New("the file of the database was removed or replaced; put it back, or stop this process")
+
+func (c sqliteConnector) check() error {
+	if now, err := os.Stat(c.path); err != nil || !os.SameFile(now, c.file) {
+		return fmt.Errorf("%w: %s", errMoved, c.path)
+	}
+	return nil
+}
 
 func (c sqliteConnector) Driver() driver.Driver { return sqliteDriver }
 
@@ -23,11 +39,14 @@ func (c sqliteConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if err := c.check(); err != nil {
+		return nil, err
+	}
 	conn, err := c.Driver().Open(c.dsn)
 	if err != nil {
 		return nil, err
 	}
-	return &sqliteConn{conn.(innerConn)}, nil
+	return &sqliteConn{conn.(innerConn), c}, nil
 }
 
 type innerConn interface {
@@ -37,7 +56,10 @@ type innerConn interface {
 	driver.QueryerContext
 }
 
-type sqliteConn struct{ innerConn }
+type sqliteConn struct {
+	innerConn
+	from sqliteConnector
+}
 
 func (c *sqliteConn) Prepare(query string) (driver.Stmt, error) {
 	return &sqliteStmt{conn: c, query: query}, nil
@@ -48,13 +70,19 @@ func (c *sqliteConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver
 	if err != nil {
 		return nil, err
 	}
-	return sqliteTx{tx}, nil
+	return sqliteTx{tx, c.from}, nil
 }
 
-type sqliteTx struct{ driver.Tx }
+type sqliteTx struct {
+	driver.Tx
+	from sqliteConnector
+}
 
 func (t sqliteTx) Commit() error {
-	err := t.Tx.Commit()
+	err := t.from.check()
+	if err == nil {
+		err = t.Tx.Commit()
+	}
 	if err != nil {
 		_ = t.Rollback() // fails where SQLite has done so itself
 	}
@@ -62,6 +90,9 @@ func (t sqliteTx) Commit() error {
 }
 
 func (c *sqliteConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	if err := c.from.check(); err != nil {
+		return nil, err
+	}
 	result, err := c.innerConn.ExecContext(ctx, query, inUTC(args))
 	if err = stopped(ctx, err); err != nil {
 		return nil, err
@@ -70,6 +101,9 @@ func (c *sqliteConn) ExecContext(ctx context.Context, query string, args []drive
 }
 
 func (c *sqliteConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	if err := c.from.check(); err != nil {
+		return nil, err
+	}
 	rows, err := c.innerConn.QueryContext(ctx, query, inUTC(args))
 	if err != nil {
 		return nil, stopped(ctx, err)

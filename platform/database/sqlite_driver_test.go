@@ -11,9 +11,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+func connector(t *testing.T) sqliteConnector {
+	t.Helper()
+	c, err := newSQLiteConnector(filepath.Join(t.TempDir(), "test.db"))
+	require.NoError(t, err)
+	return c
+}
+
 // database/sql looks at the context too, but a little earlier: only the driver sees one that ends in between.
 func TestStatementThatDidNotRunIsNoSuccess(t *testing.T) {
-	conn, err := sqliteConnector{dsn: sqliteDSN(filepath.Join(t.TempDir(), "test.db"))}.Connect(t.Context())
+	conn, err := connector(t).Connect(t.Context())
 	require.NoError(t, err)
 	defer conn.Close()
 	exec := conn.(driver.ExecerContext).ExecContext
@@ -29,7 +36,7 @@ func TestStatementThatDidNotRunIsNoSuccess(t *testing.T) {
 }
 
 func TestFailedCommitLeavesNoTransaction(t *testing.T) {
-	pool := sql.OpenDB(sqliteConnector{dsn: sqliteDSN(filepath.Join(t.TempDir(), "test.db"))})
+	pool := sql.OpenDB(connector(t))
 	defer pool.Close()
 	pool.SetMaxOpenConns(1)
 	_, err := pool.Exec("CREATE TABLE things (id TEXT PRIMARY KEY, of TEXT REFERENCES things (id) DEFERRABLE INITIALLY DEFERRED)")
@@ -51,7 +58,7 @@ func TestFailedCommitLeavesNoTransaction(t *testing.T) {
 }
 
 func TestPreparedStatementsWriteAndReadUTC(t *testing.T) {
-	pool := sql.OpenDB(sqliteConnector{dsn: sqliteDSN(filepath.Join(t.TempDir(), "test.db"))})
+	pool := sql.OpenDB(connector(t))
 	defer pool.Close()
 	_, err := pool.Exec("CREATE TABLE moments (at DATETIME)")
 	require.NoError(t, err)

@@ -18,6 +18,7 @@ const FileName = "portico.db"
 type source struct {
 	name     string // for messages: no password, no query
 	password string
+	libpq    string          // the URL for PostgreSQL's own programs, without the password
 	path     string          // SQLite
 	postgres *pgx.ConnConfig // PostgreSQL; nil for SQLite
 }
@@ -87,7 +88,12 @@ func server(scheme, text string) (source, error) {
 	}
 	password, _ := u.User.Password()
 	shown := url.URL{Scheme: "postgres", Host: u.Host, Path: u.Path}
-	return source{name: shown.String(), password: password, postgres: config}, nil
+	plain := *u
+	plain.User = nil
+	if u.User != nil {
+		plain.User = url.User(u.User.Username())
+	}
+	return source{name: shown.String(), password: password, libpq: plain.String(), postgres: config}, nil
 }
 
 // asyncpgQuery says in libpq's words what the FastAPI backend says to SQLAlchemy's asyncpg dialect.

@@ -13,8 +13,13 @@ import (
 	"syscall"
 )
 
+// Restoring is the folder in the directory that is there while a backup is being restored, and after a restore that has
+// not ended.
+const Restoring = ".restoring"
+
 // Open makes the directory, with its parents, private to this account where it is not there yet, and proves that it
-// can be written. It returns the absolute path. Its errors are one line that names the setting data_dir.
+// can be written. It returns the absolute path. Its errors are one line that names the setting data_dir. A directory in
+// which a restore has not ended is refused.
 func Open(path string) (string, error) {
 	dir, err := filepath.Abs(path)
 	if err != nil {
@@ -22,6 +27,9 @@ func Open(path string) (string, error) {
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", unusable(dir, err)
+	}
+	if _, err := os.Lstat(filepath.Join(dir, Restoring)); err == nil {
+		return "", fmt.Errorf("data_dir (PORTICO_DATA_DIR): a restore into %s has not ended; run portico restore again with the same archive, or remove %s", dir, filepath.Join(dir, Restoring))
 	}
 	probe, err := os.CreateTemp(dir, tempPattern)
 	if err != nil {
@@ -68,7 +76,11 @@ func File(dir, name string, create func() ([]byte, error)) ([]byte, error) {
 
 // unusable says why the directory cannot be used, and what to do.
 func unusable(dir string, err error) error {
-	return fmt.Errorf("data_dir (PORTICO_DATA_DIR): cannot use %s: %w; name a directory this account may write", dir, reason(err))
+	remedy := "name a directory this account may write"
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		remedy = "make room there"
+	}
+	return fmt.Errorf("data_dir (PORTICO_DATA_DIR): cannot use %s: %w; %s", dir, reason(err), remedy)
 }
 
 // reason drops operation and path, which the caller has said already.

@@ -70,10 +70,13 @@ func (e *Error) Error() string {
 	if text == "" && len(e.Issues) > 0 {
 		text = e.Issues[0].Msg
 	}
-	if e.cause != nil {
-		return text + ": " + e.cause.Error()
+	switch {
+	case e.cause == nil:
+		return text
+	case text == "":
+		return e.cause.Error()
 	}
-	return text
+	return text + ": " + e.cause.Error()
 }
 
 func (e *Error) Unwrap() error { return e.cause }

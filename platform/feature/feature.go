@@ -9,7 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"portico.internal/platform/backup"
 	"portico.internal/platform/config"
+	"portico.internal/platform/migrate"
 )
 
 // Feature is a feature service that can be started.
@@ -20,6 +22,16 @@ type Feature struct {
 	// Command is a hidden command of the program that runs the feature, for work that is better done in a process of
 	// its own. Nil: none.
 	Command *cobra.Command
+
+	// Kept is what it leaves in its folder, for backups of the gateway. Nil: nothing.
+	Kept *Kept
+}
+
+// Kept is what a feature leaves in its folder.
+type Kept struct {
+	Database string                        // the file of its SQLite database, where [Env].DatabaseURL is empty
+	Schema   func() (*migrate.Plan, error) // of its tables
+	backup.Part
 }
 
 // Env is what a feature is given.

@@ -60,6 +60,14 @@ func (c *conn) Read(p []byte) (int, error) {
 // ReadFrom keeps the kernel's short cuts (sendfile, splice) of the connection below.
 func (c *conn) ReadFrom(r io.Reader) (int64, error) { return io.Copy(c.Conn, r) }
 
+// CloseWrite lets the server end a reply, to a client that goes on sending, before it ends the connection.
+func (c *conn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
 type clientConn struct{ conn }
 
 // Write expects a head again: what a client writes after the last reply is a new request.

@@ -67,6 +67,26 @@ func TestRequestsOfAmbiguousLengthAreRefused(t *testing.T) {
 	}
 }
 
+// A client that goes on sending after it was refused reads the refusal to its end.
+func TestRefusalEndsBeforeItsConnection(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	srv := &http.Server{MaxHeaderBytes: 1 << 10, ReadHeaderTimeout: time.Minute}
+	strict := Strict(srv, ln)
+	go func() { _ = srv.Serve(strict) }()
+	t.Cleanup(func() { srv.Close() })
+	c, err := net.Dial("tcp", ln.Addr().String())
+	require.NoError(t, err)
+	defer c.Close()
+	_, err = io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\nX: "+strings.Repeat("x", 64<<10))
+	require.NoError(t, err)
+	res, err := http.ReadResponse(bufio.NewReader(c), nil)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusRequestHeaderFieldsTooLarge, res.StatusCode)
+	_, err = io.Copy(io.Discard, res.Body)
+	require.NoError(t, err)
+}
+
 func TestHeadIsFollowedAcrossReads(t *testing.T) {
 	for _, m := range []string{twice, swapped} {
 		for cut := 1; cut < len(m); cut++ {

@@ -33,7 +33,7 @@ func TestAdoptionRecordsWhatAlembicDid(t *testing.T) {
 		before := schema(t, db)
 		status, err := plan.Status(t.Context(), db)
 		require.NoError(t, err)
-		require.Equal(t, migrate.Status{Adoptable: chain[:2], Pending: chain[2:]}, status)
+		require.Equal(t, migrate.Status{Alembic: rev2, Adoptable: chain[:2], Pending: chain[2:]}, status)
 		require.ErrorContains(t, plan.AtHead(t.Context(), db), "Alembic")
 		require.Equal(t, before, schema(t, db))
 
@@ -82,26 +82,67 @@ func TestEmptyAlembicTableMeansNothingIsDone(t *testing.T) {
 func TestAdoptionStopsWhereAlembicCannotBeBelieved(t *testing.T) {
 	for name, c := range map[string]struct {
 		versions []string
+		made     []string // by hand, beside the table of users
 		want     string
 	}{
-		"unknown revision":  {[]string{"ffffffffffff"}, "alembic_version holds ffffffffffff, which is no revision this binary knows"},
-		"two heads":         {[]string{rev1, rev2}, "alembic_version holds 111111111111, 222222222222"},
-		"columns not there": {[]string{rev3}, "alembic_version says 333333333333, but the database has no groups.id, groups.at, groups.raw, users.mode"},
+		"unknown revision": {[]string{"ffffffffffff"}, nil, "alembic_version holds ffffffffffff, which is no revision this binary knows; use a newer one, or "},
+		"two heads":        {[]string{rev1, rev2}, nil, "alembic_version holds 111111111111, 222222222222, where one revision is expected; bring "},
+		"columns not there": {[]string{rev2}, nil,
+			"alembic_version says 222222222222, but step 222222222222 groups create_groups is not there: the database has no groups.id, groups.at, groups.raw; restore it from a backup, or let the old backend run the step again (alembic stamp 111111111111, then alembic upgrade 222222222222)"},
+		"some columns not there": {[]string{rev2}, []string{"CREATE TABLE groups (id VARCHAR(36) PRIMARY KEY)"},
+			"the database has no groups.at, groups.raw; "},
+		"columns there already": {[]string{rev1}, []string{"CREATE TABLE groups (id VARCHAR(36) PRIMARY KEY)"},
+			"alembic_version says 111111111111, but the database has groups.id already, which step 222222222222 groups create_groups is to make; let the old backend "},
+		"a step left out": {[]string{rev1}, []string{"ALTER TABLE users ADD COLUMN mode VARCHAR(10)"},
+			"but the database has users.mode already, which step 333333333333 users add_mode is to make; "},
+		"a table of nobody": {nil, nil,
+			"the database has users.id already, which step 111111111111 users create_users is to make, and no record that Portico or Alembic made it; check that database.url (DATABASE_URL) names the right database"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			testkit.EachDatabase(t, func(t *testing.T, d testkit.Database) {
 				db := d.Open(t)
 				require.NoError(t, steps()["users"][0].Up(db))
 				alembic(t, db, c.versions...)
+				for _, statement := range c.made {
+					require.NoError(t, db.Exec(statement).Error)
+				}
 				before := schema(t, db)
 				plan := newPlan(t, text, steps())
 				_, up := plan.Up(t.Context(), db)
 				_, status := plan.Status(t.Context(), db)
 				for _, err := range []error{up, status, plan.AtHead(t.Context(), db)} {
 					require.ErrorContains(t, err, c.want)
+					require.ErrorContains(t, err, "; nothing was changed")
 				}
 				require.Equal(t, before, schema(t, db), "nothing is dropped, nothing is made")
 			})
 		})
+	}
+}
+
+func TestExplain(t *testing.T) {
+	chain := links(t, text)
+	const how = "portico migrate up, or portico serve before it listens, does this in one transaction:\n"
+	for _, c := range []struct {
+		status migrate.Status
+		want   string
+	}{
+		{migrate.Status{Pending: chain}, "This database has no schema yet.\n" + how + `- it runs 3 steps.
+Nothing is dropped, and no value that is there is changed. Nothing has been done so far.
+`},
+		{migrate.Status{Alembic: rev1, Adoptable: chain[:1], Pending: chain[1:]}, "Alembic has brought this database to revision 111111111111. Portico takes it over from there.\n" + how +
+			`- it records 1 step as done without running it, for what it makes is there;
+- it runs 2 steps.
+Nothing is dropped, and no value that is there is changed. alembic_version stays as it is. Nothing has been done so far.
+`},
+		{migrate.Status{Applied: chain[:2], Pending: chain[2:]}, "2 steps are applied.\n" + how + `- it runs 1 step.
+Nothing is dropped, and no value that is there is changed. Nothing has been done so far.
+`},
+		{migrate.Status{Alembic: rev2, Applied: chain}, `This database was taken over from Alembic at revision 222222222222.
+The schema is up to date: 3 steps are applied.
+`},
+		{migrate.Status{Applied: chain[:1]}, "The schema is up to date: 1 step is applied.\n"},
+	} {
+		require.Equal(t, c.want, c.status.Explain())
 	}
 }

@@ -8,10 +8,7 @@ import (
 	"strings"
 )
 
-const (
-	defaultTable = "schema_migrations"
-	alembicTable = "alembic_version"
-)
+const defaultTable = "schema_migrations"
 
 // Plan is the steps of one binary in the order they run.
 type Plan struct {

@@ -100,11 +100,12 @@ func postgresSchema(db *gorm.DB) (string, error) {
 	return out.String(), nil
 }
 
-// columns returns every column as "table.column".
+// columns returns every column as "table.column", also where the account of the database may not read it.
 func columns(tx *gorm.DB) (map[string]bool, error) {
 	query := `SELECT m.name || '.' || c.name FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table'`
 	if database.IsPostgres(tx) {
-		query = `SELECT table_name || '.' || column_name FROM information_schema.columns WHERE table_schema = ANY (current_schemas(false))`
+		query = `SELECT c.relname || '.' || a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+			WHERE c.relkind IN ('r', 'p', 'v') AND a.attnum > 0 AND NOT a.attisdropped AND n.nspname = ANY (current_schemas(false))`
 	}
 	var names []string
 	if err := tx.Raw(query).Scan(&names).Error; err != nil {

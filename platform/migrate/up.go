@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"time"
 
 	"github.com/go-gormigrate/gormigrate/v2"
@@ -40,9 +41,25 @@ func (p *Plan) Up(ctx context.Context, db *gorm.DB) ([]Applied, error) {
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, remedy(err)
 	}
 	return applied, nil
+}
+
+// remedy says what an operator can do where PostgreSQL's own words do not:
+// https://www.postgresql.org/docs/current/errcodes-appendix.html.
+func remedy(err error) error {
+	var refused interface{ SQLState() string }
+	if !errors.As(err, &refused) {
+		return err
+	}
+	switch refused.SQLState() {
+	case "42501": // insufficient_privilege
+		return fmt.Errorf("%w; database.url (DATABASE_URL) must name the account that owns the tables; nothing was changed", err)
+	case "55P03": // lock_not_available
+		return fmt.Errorf("%w; something else uses the table, such as an older backend: stop it, then start again; nothing was changed", err)
+	}
+	return err
 }
 
 // exclusively runs fn in a transaction no other process can be in at the same time. On SQLite that is any writing one,
@@ -75,6 +92,7 @@ func (p *Plan) lock(tx *gorm.DB) error {
 	key.Write([]byte("portico migrations " + p.table))
 	for _, statement := range []string{
 		"SET LOCAL statement_timeout = 0",
+		"SET LOCAL idle_in_transaction_session_timeout = 0", // a step may do more than ask the database
 		fmt.Sprintf("SET LOCAL lock_timeout = '%ds'", int(turn.Seconds())),
 		fmt.Sprintf("SELECT pg_advisory_xact_lock(%d)", int64(key.Sum64())), // ends with the transaction, on whichever connection
 		"SET LOCAL lock_timeout = '" + tableLocks + "'",
@@ -97,7 +115,7 @@ func (p *Plan) up(tx *gorm.DB) ([]Applied, error) {
 		return nil, err
 	}
 	var applied []Applied
-	for _, link := range found.adoptable {
+	for _, link := range found.Adoptable {
 		if err := tx.Exec("INSERT INTO "+p.table+" (id) VALUES (?)", link.Revision).Error; err != nil {
 			return nil, err
 		}
@@ -129,10 +147,25 @@ func (p *Plan) AtHead(ctx context.Context, db *gorm.DB) error {
 	switch {
 	case err != nil:
 		return err
-	case len(found.adoptable) > 0:
+	case len(found.Adoptable) > 0:
 		return errors.New("the database was made by Alembic and is not taken over yet")
-	case len(found.pending) > 0:
-		return fmt.Errorf("the database lacks %d migrations, first %s", len(found.pending), found.pending[0])
+	case len(found.Pending) > 0:
+		return fmt.Errorf("the database lacks %d migrations, first %s", len(found.Pending), found.Pending[0])
+	}
+	return nil
+}
+
+// Usable returns nil when a process that runs already can go on: all of its steps are done. What a newer binary has done
+// besides does not matter, for its steps keep what the release before them needs (migrations/README.md). It reads only.
+func (p *Plan) Usable(ctx context.Context, db *gorm.DB) error {
+	recorded, err := values(db.WithContext(ctx), p.table, "id")
+	if err != nil {
+		return err
+	}
+	for _, step := range p.steps {
+		if !slices.Contains(recorded, step.Link.Revision) {
+			return fmt.Errorf("the database lacks migration %s", step.Link)
+		}
 	}
 	return nil
 }

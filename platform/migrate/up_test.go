@@ -200,3 +200,28 @@ func TestStarterWaitsForALongMigrationElsewhere(t *testing.T) {
 	require.NoError(t, held.Rollback().Error)
 	require.NoError(t, <-done)
 }
+
+// A process that runs already is content with a database that a newer one has taken further; one that starts is not.
+func TestNewerStepsLeaveADatabaseUsable(t *testing.T) {
+	testkit.EachDatabase(t, func(t *testing.T, d testkit.Database) {
+		db := d.Open(t)
+		before := newPlan(t, text, steps())
+		require.ErrorContains(t, before.Usable(t.Context(), db), "lacks migration 111111111111 users create_users")
+		_, err := before.Up(t.Context(), db)
+		require.NoError(t, err)
+		require.NoError(t, before.Usable(t.Context(), db))
+
+		more := steps()
+		more["users"] = append(more["users"], migrate.Step{Revision: rev4, Up: migrate.SQL("ALTER TABLE users ADD COLUMN size VARCHAR(10) NOT NULL DEFAULT ''")})
+		after := newPlan(t, text+"\n"+rev4+" users add_size", more)
+		require.ErrorContains(t, after.Usable(t.Context(), db), "lacks migration 444444444444 users add_size")
+		_, err = after.Up(t.Context(), db)
+		require.NoError(t, err)
+		require.NoError(t, after.Usable(t.Context(), db))
+		require.NoError(t, before.Usable(t.Context(), db))
+		require.ErrorContains(t, before.AtHead(t.Context(), db), "start the version that made them")
+
+		require.NoError(t, db.Exec("DELETE FROM schema_migrations WHERE id = ?", rev2).Error)
+		require.ErrorContains(t, before.Usable(t.Context(), db), "lacks migration 222222222222 groups create_groups")
+	})
+}

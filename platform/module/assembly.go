@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"portico.internal/platform/backup"
 	"portico.internal/platform/config"
 	"portico.internal/platform/migrate"
 	"portico.internal/platform/secrets"
@@ -62,6 +63,15 @@ func SecretColumns(modules []Module) []secrets.Column {
 		columns = append(columns, m.Secrets...)
 	}
 	return columns
+}
+
+// BackupParts are what the modules say of their files.
+func BackupParts(modules []Module) []backup.Part {
+	var parts []backup.Part
+	for _, m := range modules {
+		parts = append(parts, m.Backup...)
+	}
+	return parts
 }
 
 // Declared are the routes of the modules as data, with nothing built behind them: those of the public door, and those

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.uber.org/fx"
 
+	"portico.internal/platform/backup"
 	"portico.internal/platform/config"
 	"portico.internal/platform/migrate"
 	"portico.internal/platform/secrets"
@@ -20,6 +21,7 @@ type Module struct {
 	Name       string
 	Migrations []migrate.Step
 	Secrets    []secrets.Column
+	Backup     []backup.Part
 
 	config   []func() (config.Section, fx.Option)
 	commands []func(Runner) *cobra.Command
@@ -48,6 +50,11 @@ func Migrations(steps ...migrate.Step) Part {
 // Secrets names the columns in which the module keeps sealed texts, so that they follow a change of the secret key.
 func Secrets(columns ...secrets.Column) Part {
 	return func(m *Module) { m.Secrets = append(m.Secrets, columns...) }
+}
+
+// Backup says which files of the module belong into a backup of the gateway. Its rows are in it anyway.
+func Backup(parts ...backup.Part) Part {
+	return func(m *Module) { m.Backup = append(m.Backup, parts...) }
 }
 
 // Config brings a section of the configuration: T is a struct whose tags say names, defaults and bounds (see

@@ -34,6 +34,18 @@ func (d Database) Open(t testing.TB) *gorm.DB {
 	return db
 }
 
+// Script runs statements in PostgreSQL's SQL, as psql would.
+func (d Database) Script(t testing.TB, statements string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, d.URL)
+	require.NoError(t, err)
+	defer conn.Close(ctx)
+	_, err = conn.PgConn().Exec(ctx, statements).ReadAll()
+	require.NoError(t, err)
+}
+
 // Databases makes databases that have all been prepared the same way. The work is done once for each kind in a test
 // process, and copied: that takes a few milliseconds on SQLite and some 30 on PostgreSQL.
 type Databases struct {

@@ -32,3 +32,11 @@ func TestAbsentPostgresSkipsUnlessItIsRequired(t *testing.T) {
 	without(&v, errNoPostgres)
 	require.Equal(t, verdict{failed: true}, v)
 }
+
+func TestPostgresCanBeLeftOut(t *testing.T) {
+	t.Run("skipped", func(t *testing.T) {
+		t.Setenv(requiredVariable, "off")
+		Postgres(t)
+		t.Fatal("there is a server all the same")
+	})
+}

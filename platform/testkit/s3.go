@@ -40,9 +40,13 @@ const (
 var errNoS3 = errors.New("SKIPPED: no S3 server: versitygw cannot be built from tools/versitygw")
 
 // NewS3 makes a bucket on the S3 server of this test process (versitygw), which is built on first use and gone with the
-// process, however it ends. Where it cannot be built the test is skipped, and fails where PORTICO_TEST_S3 is "required".
+// process, however it ends. Where it cannot be built the test is skipped, and fails where PORTICO_TEST_S3 is "required"; where
+// that is "off" it is skipped in any case.
 func NewS3(t testing.TB) S3 {
 	t.Helper()
+	if os.Getenv(s3Variable) == "off" {
+		t.Skip("SKIPPED: " + s3Variable + " is off")
+	}
 	server, err := s3Server()
 	if errors.Is(err, errNoS3) && os.Getenv(s3Variable) != "required" {
 		t.Skip(err)

@@ -96,32 +96,42 @@ func (p *plan) bind(w http.ResponseWriter, r *http.Request, in reflect.Value) er
 	if p.body == nil {
 		return nil
 	}
-	raw, err := readBody(w, r)
+	raw, release, err := readBody(w, r)
+	defer release()
 	if err != nil {
 		return err
 	}
-	target := in.FieldByIndex(p.body.index)
-	if p.body.form {
-		form, err := parseForm(r, raw)
+	done, err := exchangeOf(r.Context()).budget.parsing(r.Context(), len(raw))
+	if err != nil {
+		return err
+	}
+	defer done()
+	return shorten(p.body.parse(r, raw, in.FieldByIndex(p.body.index)))
+}
+
+// parse reads the bytes of a body into target.
+func (b *bodyPlan) parse(r *http.Request, raw []byte, target reflect.Value) error {
+	if b.form {
+		form, err := b.parseForm(r, raw)
 		if err != nil {
 			return err
 		}
-		return p.body.fill(form, nil, target)
+		return b.fill(form, nil, target)
 	}
 	tree, err := parseJSON(r.Header.Get("Content-Type"), raw)
 	if err != nil {
 		return err
 	}
 	if _, missing := tree.(absent); missing || tree == nil {
-		if p.body.optional {
+		if b.optional {
 			return nil
 		}
 		return errs.InvalidInput(errs.Issue{Type: "missing", Loc: []any{"body"}, Msg: "Field required"})
 	}
-	if loc := p.body.findNUL(tree); loc != nil {
+	if loc := b.findNUL(tree); loc != nil {
 		return errs.InvalidInput(errs.ValueError("NUL characters are not allowed", nil, append([]any{"body"}, loc...)...))
 	}
-	return p.body.fill(tree, raw, target)
+	return b.fill(tree, raw, target)
 }
 
 // fill validates the tree and decodes it into target. raw is the JSON that the tree was parsed from, nil for a form.

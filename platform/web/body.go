@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -19,11 +20,26 @@ import (
 // MaxJSONBody is the most bytes that a JSON or form body may have.
 const MaxJSONBody = 1 << 20
 
-// bodyTimeout is how long a bounded body may take to arrive.
+// bodyTimeout is the most that a bounded body may take to arrive.
 const bodyTimeout = 30 * time.Second
 
-// readBody reads a bounded body. A declared length over the bound is refused before a byte is read.
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+// ReadBody reads a body of at most [MaxJSONBody] for a raw handler. It fails with errs.TooLarge, before a byte is read
+// where the length is told, with errs.BadRequest when the body breaks off or takes more than 30 s, and with
+// errs.Unavailable when too many large ones come in at once.
+func ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	body, release, err := readBody(w, r)
+	release()
+	return body, err
+}
+
+// readBody reads a bounded body, which counts as held until release.
+func readBody(w http.ResponseWriter, r *http.Request) (body []byte, release func(), err error) {
+	in := &held{budget: exchangeOf(r.Context()).budget.held}
+	body, err = in.all(w, r)
+	return body, in.release, err
+}
+
+func (h *held) all(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if r.ContentLength > MaxJSONBody {
 		w.Header().Set("Connection", "close")
 		return nil, errTooLarge()
@@ -31,18 +47,22 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if r.ContentLength == 0 {
 		return nil, nil
 	}
-	controller := http.NewResponseController(w)
-	_ = controller.SetReadDeadline(time.Now().Add(bodyTimeout)) // a body that drips must not hold its place for ever
-	defer func() { _ = controller.SetReadDeadline(time.Time{}) }()
-	var buf bytes.Buffer
-	if r.ContentLength > 0 {
-		buf.Grow(int(r.ContentLength))
+	if b, ok := r.Body.(*intake); ok {
+		b.within(min(bodyTimeout, b.stall))
 	}
-	_, err := buf.ReadFrom(http.MaxBytesReader(w, r.Body, MaxJSONBody))
+	h.Reader = http.MaxBytesReader(w, r.Body, MaxJSONBody)
+	var buf bytes.Buffer
+	_, err := buf.ReadFrom(h)
 	var tooLarge *http.MaxBytesError
+	var told *errs.Error
 	switch {
 	case errors.As(err, &tooLarge):
 		return nil, errTooLarge()
+	case errors.As(err, &told):
+		return nil, told
+	case errors.Is(err, os.ErrDeadlineExceeded): // by which the server takes the client for gone
+		w.Header().Set("Connection", "close")
+		return nil, errs.Wrap(errs.BadRequest, "The request body stalled", err)
 	case err != nil && r.Context().Err() != nil:
 		return nil, errs.Wrap(errs.ClientClosed, "", err)
 	case err != nil:
@@ -209,8 +229,9 @@ func laxBool(s string) (value, ok bool) {
 // toText replaces what is no UTF-8, as Python does with forms.
 func toText(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
-// parseForm reads an urlencoded or multipart form. Of a repeated field the last value counts.
-func parseForm(r *http.Request, body []byte) (map[string]any, error) {
+// parseForm reads the fields that the schema knows of an urlencoded or multipart form. Of a repeated field the last value
+// counts.
+func (v *validator) parseForm(r *http.Request, body []byte) (map[string]any, error) {
 	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	form := map[string]any{}
 	switch {
@@ -218,7 +239,9 @@ func parseForm(r *http.Request, body []byte) (map[string]any, error) {
 	case media == "application/x-www-form-urlencoded":
 		for pair := range strings.SplitSeq(string(body), "&") {
 			name, value, _ := strings.Cut(pair, "=")
-			form[toText(unescape(name))] = toText(unescape(value))
+			if name = toText(unescape(name)); v.field(name) != nil {
+				form[name] = toText(unescape(value))
+			}
 		}
 	case media == "multipart/form-data":
 		if params["boundary"] == "" {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"net/netip"
@@ -30,6 +31,10 @@ type exchange struct {
 	caller *identity.Caller
 	status int // 0 until the header is written
 	bytes  int64
+	budget *budget
+	intake *intake // nil without a body
+	stall  time.Duration
+	armed  time.Time // when the client last got its time for what is written
 }
 
 type exchangeKey struct{}
@@ -55,12 +60,27 @@ func ClientAddr(ctx context.Context) string {
 	return ""
 }
 
+// ClientNetwork returns what counts as one client: its IPv4 address, or the /64 that a subscriber of IPv6 chooses
+// addresses from. It is the zero Addr outside of a request.
+func ClientNetwork(ctx context.Context) netip.Addr {
+	addr, _ := netip.ParseAddr(ClientAddr(ctx))
+	addr = addr.Unmap().WithZone("")
+	if addr.Is6() {
+		return netip.PrefixFrom(addr, 64).Masked().Addr()
+	}
+	return addr
+}
+
 // ServeHTTP gives every request its id, its log line, and an answer even when a handler panics.
 func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
-	x := &exchange{ResponseWriter: w, method: r.Method, id: requestID(r), addr: s.clientAddr(r)}
+	x := &exchange{ResponseWriter: w, method: r.Method, id: requestID(r), addr: s.clientAddr(r), stall: s.Stall, budget: s.budget}
 	ctx := logging.With(r.Context(), slog.String("request_id", x.id))
 	inner := r.WithContext(context.WithValue(ctx, exchangeKey{}, x))
+	if r.ContentLength != 0 {
+		x.intake = s.newIntake(x, r)
+		inner.Body = x.intake
+	}
 	w.Header().Set("X-Request-ID", x.id)
 	defer func() {
 		cause := recover()
@@ -72,6 +92,9 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 		s.record(x, inner, time.Since(start), cause != nil)
+		if x.intake != nil {
+			x.intake.leave()
+		}
 		if cause != nil {
 			panic(http.ErrAbortHandler) // the client must see that the reply is not whole
 		}
@@ -200,30 +223,60 @@ func (x *exchange) WriteHeader(code int) {
 	}
 	if code >= 200 || code == http.StatusSwitchingProtocols {
 		x.status = code
+		if x.intake != nil {
+			x.intake.settle()
+		}
 	}
+	x.keepPace()
 	x.ResponseWriter.WriteHeader(code)
 }
 
-func (x *exchange) Write(b []byte) (int, error) {
+// Write sends a long text by stretches, each of which has its time.
+func (x *exchange) Write(b []byte) (written int, err error) {
 	x.WriteHeader(http.StatusOK)
-	n, err := x.ResponseWriter.Write(b)
-	x.bytes += int64(n)
-	return n, err
+	for more := true; more && err == nil; more = len(b) > 0 {
+		part := b[:min(len(b), stretch)]
+		x.keepPace()
+		var n int
+		n, err = x.ResponseWriter.Write(part)
+		written += n
+		b = b[len(part):]
+	}
+	x.bytes += int64(written)
+	return written, err
 }
 
-// ReadFrom keeps the kernel's copy from socket to socket within reach.
-func (x *exchange) ReadFrom(src io.Reader) (int64, error) {
+// ReadFrom keeps the kernel's copy from file to socket within reach, which knows one LimitedReader around the file.
+func (x *exchange) ReadFrom(src io.Reader) (copied int64, err error) {
 	x.WriteHeader(http.StatusOK)
-	n, err := io.Copy(x.ResponseWriter, src)
-	x.bytes += n
-	return n, err
+	whole, ok := src.(*io.LimitedReader)
+	if !ok {
+		whole = &io.LimitedReader{R: src, N: math.MaxInt64}
+	}
+	for err == nil && whole.N > 0 {
+		part := &io.LimitedReader{R: whole.R, N: min(whole.N, stretch)}
+		x.keepPace()
+		var n int64
+		n, err = io.Copy(x.ResponseWriter, part)
+		copied += n
+		whole.N -= n
+		if part.N > 0 { // the end of the source
+			break
+		}
+	}
+	x.bytes += copied
+	return copied, err
 }
 
 // Unwrap serves http.ResponseController.
 func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
 
 // Flush serves those who ask for http.Flusher.
-func (x *exchange) Flush() {
+func (x *exchange) Flush() { _ = x.FlushError() }
+
+// FlushError serves http.ResponseController.
+func (x *exchange) FlushError() error {
 	x.WriteHeader(http.StatusOK)
-	_ = http.NewResponseController(x.ResponseWriter).Flush()
+	x.keepPace()
+	return http.NewResponseController(x.ResponseWriter).Flush()
 }

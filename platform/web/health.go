@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,19 +20,14 @@ type Health struct {
 	Checks []Probe
 	Logger *slog.Logger
 
-	mu       sync.Mutex
-	stopping bool
+	stopping atomic.Bool
 }
 
 // readyTimeout bounds all checks together.
 const readyTimeout = 2 * time.Second
 
-// Stop makes the program not ready from now on.
-func (h *Health) Stop() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.stopping = true
-}
+// Stop makes the program not ready from now on. That is told at once, whatever the checks would have to wait for.
+func (h *Health) Stop() { h.stopping.Store(true) }
 
 // Routes are /health/live and /health/ready.
 func (h *Health) Routes() RouteSet {
@@ -55,6 +51,9 @@ type readiness struct {
 
 // ready names the checks and never their errors.
 func (h *Health) ready(w http.ResponseWriter, r *http.Request) error {
+	if h.stopping.Load() {
+		return notReady(w, map[string]string{})
+	}
 	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
 	defer cancel()
 	results := make([]error, len(h.Checks))
@@ -63,10 +62,7 @@ func (h *Health) ready(w http.ResponseWriter, r *http.Request) error {
 		wg.Go(func() { results[i] = c.Run(ctx) })
 	}
 	wg.Wait()
-	h.mu.Lock()
-	ready := !h.stopping
-	h.mu.Unlock()
-	checks := map[string]string{}
+	ready, checks := !h.stopping.Load(), map[string]string{}
 	for i, c := range h.Checks {
 		checks[c.Name] = "ok"
 		if results[i] != nil {
@@ -77,6 +73,10 @@ func (h *Health) ready(w http.ResponseWriter, r *http.Request) error {
 	if ready {
 		return WriteJSON(w, http.StatusOK, readiness{"ok", checks})
 	}
+	return notReady(w, checks)
+}
+
+func notReady(w http.ResponseWriter, checks map[string]string) error {
 	w.Header().Set("Retry-After", "1")
 	return WriteJSON(w, http.StatusServiceUnavailable, readiness{"unavailable", checks})
 }

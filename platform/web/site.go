@@ -3,6 +3,7 @@
 package web
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,6 +11,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
@@ -38,6 +40,10 @@ type Options struct {
 	TrustedProxies []netip.Prefix        // whose X-Forwarded-For and X-Forwarded-Proto are believed
 	CORSOrigins    []string              // browser origins allowed to call; none: no CORS headers
 	Metrics        prometheus.Registerer // nil: none
+
+	// Stall is how long a client may take to get 32 KiB of a body through, of a request or of a reply: past it the
+	// transfer is cut. Slower than that is no transfer. 0: DefaultStall.
+	Stall time.Duration
 }
 
 // Site answers requests.
@@ -48,6 +54,7 @@ type Site struct {
 	registry  huma.Registry
 	document  *huma.OpenAPI
 	requests  *requestMetrics
+	budget    *budget
 }
 
 // endpoint is one path with all its methods.
@@ -71,7 +78,8 @@ func New(o Options) (*Site, error) {
 	if o.Explain == nil {
 		o.Explain = func(err error) error { return err }
 	}
-	s := &Site{Options: o, registry: newRegistry(), requests: newRequestMetrics(o.Metrics)}
+	o.Stall = cmp.Or(o.Stall, DefaultStall)
+	s := &Site{Options: o, registry: newRegistry(), requests: newRequestMetrics(o.Metrics), budget: newBudget()}
 	if o.Title != "" {
 		o.Routes = append(slices.Clone(o.Routes), s.documentRoutes())
 	}

@@ -1,3 +1,0 @@
-import { main } from "./build/client.js";
-
-await main(process.argv[2]);
