@@ -74,7 +74,7 @@ var owners = map[string][]string{
 	"database/sql":                         {"platform/database", "platform/migrate", "platform/secrets"},
 	"github.com/swaggest/":                 {"platform/web"},
 	"github.com/rs/cors":                   {"platform/web"},
-	"github.com/santhosh-tekuri/":          {"modules/plugins"},
+	"github.com/santhosh-tekuri/":          {"modules/plugins", "platform/testkit"},
 	"github.com/sony/gobreaker":            {"platform/upstream"},
 	"github.com/maypok86/otter":            {"platform/recent", "modules/auth"},
 	"github.com/goccy/go-yaml":             {"platform/config"},

@@ -145,6 +145,7 @@ func (s *Service) start(ctx context.Context, c Config) error {
 		Authenticator: callerHeaders{},
 		Logger:        c.Logger,
 		Explain:       database.Classify,
+		Title:         serviceName,
 	}); err != nil {
 		return err
 	}

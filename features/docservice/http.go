@@ -11,15 +11,16 @@ import (
 
 func (s *Service) routes() []web.Route {
 	configurable := web.Allow(s.mayConfigure)
+	pdf, ranges := web.Media(contentType), web.Also(http.StatusPartialContent, http.StatusNotModified)
 	return []web.Route{
 		web.Get("/health", web.Public, s.serveHealth, web.Summary("The service works, its database included")),
 
-		web.Raw(http.MethodPost, "/documents", web.User, s.upload, web.Status(http.StatusAccepted), web.Summary("Upload a PDF")),
+		web.Raw(http.MethodPost, "/documents", web.User, s.upload, web.Status(http.StatusAccepted), web.Answers[Document](), web.Summary("Upload a PDF")),
 		web.Get("/documents", web.User, s.serveList, web.Summary("Documents the caller may see, newest first")),
 		web.Get("/documents/{id}", web.User, s.serveDocument, web.Summary("One document")),
 		web.Get("/documents/{id}/status", web.User, s.serveStatus, web.Summary("How far reading the document has come")),
-		web.Raw(http.MethodGet, "/documents/{id}/content", web.User, s.serveContent, web.Summary("The PDF, or ranges of it")),
-		web.Raw(http.MethodHead, "/documents/{id}/content", web.User, s.serveContent, web.Summary("The headers of the PDF")),
+		web.Raw(http.MethodGet, "/documents/{id}/content", web.User, s.serveContent, pdf, ranges, web.Summary("The PDF, or ranges of it")),
+		web.Raw(http.MethodHead, "/documents/{id}/content", web.User, s.serveContent, pdf, ranges, web.Summary("The headers of the PDF")),
 		web.Patch("/documents/{id}", web.User, s.patchDocument, web.Summary("Change title and shared groups")),
 		web.Delete("/documents/{id}", web.User, s.deleteDocument, web.Summary("Delete a document")),
 

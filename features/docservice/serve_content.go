@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"portico.internal/platform/errs"
+	"portico.internal/platform/web"
 )
 
 func (s *Service) serveContent(w http.ResponseWriter, r *http.Request) error {
@@ -38,7 +39,33 @@ func sendContent(w http.ResponseWriter, r *http.Request, d *document, from conte
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "private, no-cache") // ask again each time: sharing may have ended
 	h.Set("ETag", `"`+d.SHA256+`"`)
-	http.ServeContent(w, r, "", d.CreatedAt, from)
+	refusing := &refusingWriter{ResponseWriter: w}
+	http.ServeContent(refusing, r, "", d.CreatedAt, from)
+	if refusing.status != 0 {
+		h.Del("Content-Disposition")
+		_ = web.WriteJSON(w, refusing.status, map[string]string{"detail": http.StatusText(refusing.status)})
+	}
+}
+
+// refusingWriter holds back what http.ServeContent says of a range or condition that it refuses, in words of its own.
+type refusingWriter struct {
+	http.ResponseWriter
+	status int // 0: nothing was refused
+}
+
+func (w *refusingWriter) WriteHeader(status int) {
+	if status >= http.StatusBadRequest {
+		w.status = status
+		return
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *refusingWriter) Write(p []byte) (int, error) {
+	if w.status != 0 {
+		return len(p), nil
+	}
+	return w.ResponseWriter.Write(p)
 }
 
 func (s *Service) serveObject(w http.ResponseWriter, r *http.Request, object *objectContent) error {

@@ -23,7 +23,7 @@ func (p *proxy) routes() []web.Route {
 		http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions,
 	} {
 		for _, path := range []string{publicPrefix, publicPrefix + "/{path...}"} {
-			routes = append(routes, web.Raw(method, path, web.User, p.serve, web.Summary("Passed on to the document service")))
+			routes = append(routes, web.Raw(method, path, web.User, p.serve, web.PassesOn(), web.Summary("Passed on to the document service")))
 		}
 	}
 	return routes

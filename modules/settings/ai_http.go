@@ -68,7 +68,8 @@ func (a *aiSettings) getRecent(ctx context.Context, _ *web.None) (*aiInternalOut
 	if err != nil {
 		return nil, err
 	}
-	tagged, err := web.Tag(v.Version, aiInternal{a.show(v.Is), append([]string{}, a.allowedHosts...)})
+	shown := a.show(v.Is)
+	tagged, err := web.Tag(v.Version, aiInternal{shown.Provider, shown.Providers, append([]string{}, a.allowedHosts...)})
 	if err != nil {
 		return nil, err
 	}

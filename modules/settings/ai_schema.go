@@ -79,8 +79,9 @@ type aiProviderOut struct {
 
 // aiInternal is the setting with its keys in clear.
 type aiInternal struct {
-	aiOut
-	AllowedHosts []string `json:"allowed_hosts" doc:"Private hosts that providers may be at, as host or host:port; no other private address may be called"`
+	Provider     *ai.Provider              `json:"provider" enum:"anthropic,openai,ollama,openai_compatible" doc:"Null: none is chosen"`
+	Providers    byProvider[aiProviderOut] `json:"providers"`
+	AllowedHosts []string                  `json:"allowed_hosts" doc:"Private hosts that providers may be at, as host or host:port; no other private address may be called"`
 }
 
 // aiTestOut is what has come of a test.

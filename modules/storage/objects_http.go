@@ -27,11 +27,12 @@ func (d objectsDoor) routes() []web.Route {
 		return nil
 	}
 	one := objectsPath + "/{key...}"
+	content, ranges := web.Media("*/*"), web.Also(http.StatusPartialContent, http.StatusNotModified)
 	return []web.Route{
 		web.Get(objectsPath, web.User, d.list, web.Summary("Objects in the order of their keys, a page at a time")),
-		web.Raw(http.MethodPut, one, web.User, d.put, web.Answers[objectOut](), web.Summary("Store an object: 201 where it is new, 200 where it takes the place of another")),
-		web.Raw(http.MethodGet, one, web.User, d.get, web.Summary("The content of an object, or one range of it")),
-		web.Raw(http.MethodHead, one, web.User, d.get, web.Summary("What GET would answer, without the content")),
+		web.Raw(http.MethodPut, one, web.User, d.put, web.Answers[objectOut](), web.Also(http.StatusCreated), web.Summary("Store an object: 201 where it is new, 200 where it takes the place of another")),
+		web.Raw(http.MethodGet, one, web.User, d.get, content, ranges, web.Summary("The content of an object, or one range of it")),
+		web.Raw(http.MethodHead, one, web.User, d.get, content, ranges, web.Summary("What GET would answer, without the content")),
 		web.Raw(http.MethodDelete, one, web.User, d.delete, web.Status(http.StatusNoContent), web.Summary("Delete an object")),
 	}
 }

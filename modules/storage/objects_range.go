@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"portico.internal/platform/web"
 )
 
 // What a request for an object may come to instead of the content.
@@ -93,7 +95,6 @@ func answerWithout(w http.ResponseWriter, o Object, why error) error {
 		return nil
 	}
 	w.Header().Set("Content-Range", fmt.Sprintf("bytes */%d", o.Size))
-	w.Header().Set("Content-Length", "0")
-	w.WriteHeader(http.StatusRequestedRangeNotSatisfiable)
-	return nil
+	status := http.StatusRequestedRangeNotSatisfiable
+	return web.WriteJSON(w, status, map[string]string{"detail": http.StatusText(status)})
 }

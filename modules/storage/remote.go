@@ -65,7 +65,7 @@ func (r *remote) instead(local []web.Route) []web.Route {
 		path := remotePaths[l.Method+" "+l.Path]
 		routes = append(routes, web.Raw(l.Method, l.Path, l.Access, func(w http.ResponseWriter, req *http.Request) error {
 			return r.pass(w, req, path)
-		}, web.Summary(l.Summary)))
+		}, web.PassesOn(), web.Summary(l.Summary)))
 	}
 	return routes
 }

@@ -16,7 +16,7 @@ func (h *handler) adminRoutes() []web.Route {
 		web.Patch("/api/admin/users/{user_id}", web.Admin, h.edit, web.Summary("Change an account; the last active administrator stays one")),
 		web.Delete("/api/admin/users/{user_id}", web.Admin, h.remove, web.Summary("Delete an account, its profile and its memberships")),
 		web.Patch("/api/admin/users/{user_id}/active", web.Admin, h.setActive, web.Summary("Let an account in or keep it out; without a body, the opposite of what is")),
-		web.Post("/api/admin/users/{user_id}/password", web.Admin, h.setPassword, web.Summary("Set a user's password (204), or without a body make a token to set one with")),
+		web.Post("/api/admin/users/{user_id}/password", web.Admin, h.setPassword, web.Also(http.StatusNoContent), web.Summary("Set a user's password (204), or without a body make a token to set one with")),
 	}
 }
 

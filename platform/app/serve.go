@@ -164,6 +164,6 @@ func metricsRoutes(metrics http.Handler) web.RouteSet {
 		web.Raw(http.MethodGet, "/metrics", web.User, func(w http.ResponseWriter, r *http.Request) error {
 			metrics.ServeHTTP(w, r)
 			return nil
-		}, web.Summary("Prometheus metrics")),
+		}, web.Media("text/plain"), web.Summary("Prometheus metrics")),
 	}}
 }

@@ -29,7 +29,7 @@ func (l logger) LogMode(level gormlog.LogLevel) gormlog.Interface {
 }
 
 func (l logger) Trace(ctx context.Context, begin time.Time, fc func() (string, int64), err error) {
-	if everyday(err) {
+	if everyday(err) || errors.Is(ctx.Err(), context.Canceled) { // a statement that is left may fail in ways of the driver's
 		err = nil
 	}
 	if err != nil || time.Since(begin) > slow {

@@ -216,6 +216,15 @@ func (o *Output) Write(p []byte) (int, error) {
 	return o.buf.Write(p)
 }
 
+// Take returns what was written since the start or the last Take, and forgets it.
+func (o *Output) Take() []byte {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	taken := o.buf
+	o.buf = bytes.Buffer{}
+	return taken.Bytes()
+}
+
 func (o *Output) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()

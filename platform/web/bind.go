@@ -83,7 +83,7 @@ func newPlan(reg huma.Registry, module string, r Route) *plan {
 		}
 		if f.Name == "Body" || f.Name == "Form" {
 			p.body = &bodyPlan{index: f.Index, form: f.Name == "Form", optional: f.Type.Kind() == reflect.Pointer,
-				validator: compile(reg, f.Type, reg.Schema(f.Type, true, r.Method+r.Path))}
+				validator: compile(reg, f.Type, reg.Schema(f.Type, true, operationID(r.Method, r.Path)))}
 		}
 	}
 	return p

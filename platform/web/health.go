@@ -33,7 +33,7 @@ func (h *Health) Stop() { h.stopping.Store(true) }
 func (h *Health) Routes() RouteSet {
 	return RouteSet{Module: "web", Routes: []Route{
 		Get("/health/live", Public, h.live, Summary("The process runs; depends on nothing")),
-		Raw(http.MethodGet, "/health/ready", Public, h.ready, Answers[readiness](),
+		Raw(http.MethodGet, "/health/ready", Public, h.ready, Answers[readiness](), Also(http.StatusServiceUnavailable),
 			Summary("Requests can be served: 200, else 503 with the same body")),
 	}}
 }

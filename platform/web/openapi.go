@@ -1,6 +1,7 @@
 package web
 
 import (
+	stdjson "encoding/json"
 	"net/http"
 	"reflect"
 	"slices"
@@ -9,13 +10,14 @@ import (
 	"unicode"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/swaggest/swgui/v5emb"
 )
 
 // newRegistry names schemas by their Go types, with the package in front where the name alone says too little.
 func newRegistry() huma.Registry {
 	huma.DefaultArrayNullable = false
-	return huma.NewMapRegistry("#/components/schemas/", func(t reflect.Type, hint string) string {
+	reg := huma.NewMapRegistry("#/components/schemas/", func(t reflect.Type, hint string) string {
 		for t.Kind() == reflect.Pointer {
 			t = t.Elem()
 		}
@@ -26,6 +28,8 @@ func newRegistry() huma.Registry {
 		}
 		return strings.ToUpper(pkg[:1]) + pkg[1:] + name
 	})
+	reg.RegisterTypeAlias(reflect.TypeFor[jsontext.Value](), reflect.TypeFor[stdjson.RawMessage]()) // not bytes in base64
+	return reg
 }
 
 // OpenAPI returns the document that describes the site, as JSON.
@@ -118,10 +122,12 @@ func (s *Site) operation(path string, p *plan) *huma.Operation {
 		op.RequestBody = &huma.RequestBody{Required: !p.body.optional,
 			Content: map[string]*huma.MediaType{media: {Schema: s.registry.Schema(field.Type, true, op.OperationID)}}}
 	}
-	if p.in == nil && (p.Method == http.MethodPost || p.Method == http.MethodPut || p.Method == http.MethodPatch) {
+	if p.takesRaw() {
 		op.RequestBody = &huma.RequestBody{Content: map[string]*huma.MediaType{"*/*": {Schema: &huma.Schema{}}}}
 	}
-	op.Responses[strconv.Itoa(p.Status)] = s.success(op, p)
+	for _, code := range append([]int{p.Status}, p.also...) {
+		op.Responses[strconv.Itoa(code)] = s.success(op, p, code)
+	}
 	if p.reply != nil && slices.ContainsFunc(p.reply.headers, func(h headerField) bool { return h.name == "ETag" }) && p.Method == http.MethodGet {
 		op.Responses["304"] = &huma.Response{Description: "The client has it already (If-None-Match)"}
 	}
@@ -131,15 +137,26 @@ func (s *Site) operation(path string, p *plan) *huma.Operation {
 		op.Responses[strconv.Itoa(e)] = &huma.Response{Description: http.StatusText(e),
 			Content: map[string]*huma.MediaType{"application/json": {Schema: s.errorSchema(e)}}}
 	}
+	if p.passesOn {
+		delete(op.Responses, strconv.Itoa(p.Status))
+		op.Responses["default"] = &huma.Response{Description: "What the service answers, or the failure to reach it",
+			Content: map[string]*huma.MediaType{"*/*": {Schema: &huma.Schema{}}}}
+	}
 	if p.Access != Public {
 		op.Security = []map[string][]string{{"bearer": {}}}
 	}
 	return op
 }
 
-func (s *Site) success(op *huma.Operation, p *plan) *huma.Response {
-	ok := &huma.Response{Description: http.StatusText(p.Status)}
-	if p.out == nil || p.reply.empty {
+func (s *Site) success(op *huma.Operation, p *plan, code int) *huma.Response {
+	ok := &huma.Response{Description: http.StatusText(code)}
+	switch {
+	case code == http.StatusNoContent || code == http.StatusNotModified:
+		return ok
+	case p.media != "":
+		ok.Content = map[string]*huma.MediaType{p.media: {Schema: &huma.Schema{}}}
+		return ok
+	case p.out == nil || p.reply.empty:
 		return ok
 	}
 	body := p.out
@@ -157,6 +174,11 @@ func (s *Site) success(op *huma.Operation, p *plan) *huma.Response {
 	return ok
 }
 
+// takesRaw tells a route whose body nothing describes.
+func (p *plan) takesRaw() bool {
+	return p.in == nil && (p.Method == http.MethodPost || p.Method == http.MethodPut || p.Method == http.MethodPatch)
+}
+
 // failures are the statuses that follow from the shape of a route.
 func (s *Site) failures(p *plan) []int {
 	var codes []int
@@ -169,7 +191,7 @@ func (s *Site) failures(p *plan) []int {
 	if slices.ContainsFunc(p.params, func(f param) bool { return f.name == "If-Match" }) {
 		codes = append(codes, http.StatusPreconditionFailed)
 	}
-	if p.body != nil || len(p.params) > 0 {
+	if p.body != nil || len(p.params) > 0 || p.takesRaw() && !p.passesOn {
 		codes = append(codes, http.StatusUnprocessableEntity)
 	}
 	return codes

@@ -27,9 +27,12 @@ type Route struct {
 	Summary string // one line for the OpenAPI document
 	Hidden  bool   // not in the OpenAPI document
 
-	allow   func(*http.Request) error
-	in, out reflect.Type // in is nil for raw routes
-	handle  func(*plan, http.ResponseWriter, *http.Request) error
+	allow    func(*http.Request) error
+	also     []int  // further statuses of a success
+	media    string // of a success, where it is not JSON
+	passesOn bool
+	in, out  reflect.Type // in is nil for raw routes
+	handle   func(*plan, http.ResponseWriter, *http.Request) error
 }
 
 // Handler answers a typed route. In holds what the request brings: fields tagged `path:"id"`, `query:"limit"`,
@@ -55,6 +58,17 @@ func Summary(text string) Option { return func(r *Route) { r.Summary = text } }
 
 // Answers sets the JSON body of a raw route's success in the OpenAPI document.
 func Answers[Out any]() Option { return func(r *Route) { r.out = reflect.TypeFor[Out]() } }
+
+// Also adds statuses that the route answers with beside that of a success and those that follow from its shape. Their
+// body is that of a success, but for 204 and 304, which have none.
+func Also(codes ...int) Option { return func(r *Route) { r.also = append(r.also, codes...) } }
+
+// Media sets the content type of a raw route's success in the OpenAPI document, "*/*" where it may be any.
+func Media(contentType string) Option { return func(r *Route) { r.media = contentType } }
+
+// PassesOn marks a raw route that answers with what another service has answered, of which the OpenAPI document says
+// nothing but that.
+func PassesOn() Option { return func(r *Route) { r.passesOn = true } }
 
 // Allow narrows a route for signed-in users to those for whom may returns nil. It is asked before the method, the query
 // or the body is looked at, with the caller in the context and the values of the path at hand; all routes of a path must
