@@ -13,9 +13,10 @@ import (
 // Module adds registration and login to the gateway, and is its authenticator.
 var Module = module.New("auth",
 	module.Config[Config]("auth"),
-	module.Provide(tokensOf, newService, newHandler, newFirstAdmin),
+	module.Provide(tokensOf, newAttempts, newService, newHandler, newFirstAdmin),
 	module.Export(func(s *service) identity.Authenticator { return s }),
 	module.Routes((*handler).routes),
+	module.Metrics[*attempts](),
 	module.Probe("keys", (*service).keysWork),
 	module.OnStart((*firstAdmin).ensure),
 	module.Command(keysCommand),

@@ -23,14 +23,15 @@ type service struct {
 	accounts users.Accounts
 	tokens   *tokens
 	throttle *throttle
+	attempts *attempts
 	log      *slog.Logger
 	proof    func() error // that the keys work
 }
 
 var _ identity.Authenticator = (*service)(nil)
 
-func newService(c Config, accounts users.Accounts, t *tokens, log *slog.Logger) *service {
-	return &service{accounts, t, newThrottle(c.LoginFailuresPerMinute), log, sync.OnceValue(t.prove)}
+func newService(c Config, accounts users.Accounts, t *tokens, a *attempts, log *slog.Logger) *service {
+	return &service{accounts, t, newThrottle(c.LoginFailuresPerMinute), a, log, sync.OnceValue(t.prove)}
 }
 
 // tokensOf uses the configured keys, else those in the data directory.
@@ -99,6 +100,7 @@ func (s *service) login(ctx context.Context, username, password string) (*access
 
 // attempt lets somebody try a password, unless they have failed too often.
 func (s *service) attempt(ctx context.Context, who name, try func() (right bool, err error)) (right bool, err error) {
+	defer func() { s.attempts.count(right, err) }()
 	attempt, err := s.throttle.begin(ctx, who.key, clientAddr(ctx))
 	if err != nil {
 		if errs.KindOf(err) == errs.TooManyRequests {

@@ -34,7 +34,7 @@ func (fakeAccounts) Identity(context.Context, string, time.Time) (*identity.Call
 
 func serviceWith(failures int, check func(context.Context) (bool, error)) *service {
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	return newService(Config{LoginFailuresPerMinute: failures}, fakeAccounts{checkPassword: check}, newTokens(ourPair(), time.Hour), log)
+	return newService(Config{LoginFailuresPerMinute: failures}, fakeAccounts{checkPassword: check}, newTokens(ourPair(), time.Hour), newAttempts(), log)
 }
 
 func TestWhatCountsAsAFailedLogin(t *testing.T) {

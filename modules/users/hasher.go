@@ -39,6 +39,7 @@ type Hasher struct {
 	end     sync.Once
 	count   int
 	workers sync.WaitGroup
+	metrics hashMetrics
 }
 
 // NewHasher makes a Hasher. It panics when bcrypt does not know the cost.
@@ -51,6 +52,8 @@ func NewHasher(cost int) *Hasher {
 		dummy: fmt.Sprintf("$2b$%02d$", cost) + strings.Repeat(".", 22+31),
 		work:  make(chan func()),
 		stop:  make(chan struct{}),
+
+		metrics: newHashMetrics(),
 	}
 }
 
@@ -139,14 +142,16 @@ func (h *Hasher) run(ctx context.Context, f func()) error {
 	h.start.Do(h.begin)
 	if h.waiting.Add(1) > maxWaiting {
 		h.waiting.Add(-1)
+		h.metrics.refused.Inc()
 		return busy(nil)
 	}
+	asked := time.Now()
 	done := make(chan struct{})
 	timer := time.NewTimer(maxWait)
 	defer timer.Stop()
 	var err error
 	select {
-	case h.work <- func() { defer close(done); f() }:
+	case h.work <- func() { defer close(done); h.metrics.measure(asked, f) }:
 	case <-timer.C:
 		err = busy(nil)
 	case <-h.stop:
@@ -156,6 +161,9 @@ func (h *Hasher) run(ctx context.Context, f func()) error {
 	}
 	h.waiting.Add(-1)
 	if err != nil {
+		if errs.KindOf(err) == errs.Unavailable {
+			h.metrics.refused.Inc()
+		}
 		return err
 	}
 	select {

@@ -43,6 +43,7 @@ func (g *gateway) startFeatures(ctx context.Context, list []feature.Feature) (*f
 	if g.services, err = upstream.NewRegistry(g.base.Services); err != nil {
 		return nil, errors.Join(err, running.stop(ctx))
 	}
+	g.metrics.MustRegister(g.services)
 	return running, nil
 }
 

@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.uber.org/dig"
 	"go.uber.org/fx"
 	"go.uber.org/fx/fxevent"
@@ -49,8 +48,7 @@ func (p *program) open(ctx context.Context, modules []module.Module) (*gateway, 
 	if err != nil {
 		return nil, err
 	}
-	g := &gateway{base: base, assembly: assembly, metrics: prometheus.NewRegistry(), executable: p.Executable}
-	g.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	g := &gateway{base: base, assembly: assembly, metrics: newMetrics(), executable: p.Executable}
 	g.log = logging.New(p.Stderr, base.Log.Level, base.Log.Format)
 	if g.plan, err = plan(p.Spec); err != nil {
 		return nil, err
@@ -75,7 +73,7 @@ func (p *program) open(ctx context.Context, modules []module.Module) (*gateway, 
 		return nil, err
 	}
 	g.feed = changes.NewFeed(g.db, g.log)
-	return g, nil
+	return g, g.measure()
 }
 
 func plan(spec Spec) (*migrate.Plan, error) {

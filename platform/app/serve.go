@@ -63,7 +63,7 @@ func (p *program) serve(ctx context.Context) (err error) {
 	public, err := web.New(web.Options{
 		Routes: append(gathered.Routes, health.Routes()), Authenticator: authenticator, Logger: g.log, Explain: database.Classify,
 		Title: "Portico", Version: Version(), TrustedProxies: g.base.HTTP.TrustedProxies, CORSOrigins: g.base.HTTP.CORSOrigins,
-		Metrics: g.metrics,
+		Metrics: door(g.metrics, "public"),
 	})
 	if err != nil {
 		return err
@@ -71,6 +71,7 @@ func (p *program) serve(ctx context.Context) (err error) {
 	internal, err := web.New(web.Options{
 		Routes:        append(gathered.Internal, metricsRoutes(promhttp.HandlerFor(g.metrics, promhttp.HandlerOpts{}))),
 		Authenticator: serviceToken(g.base.ServiceToken), Logger: g.log, Explain: database.Classify,
+		Metrics: door(g.metrics, "internal"),
 	})
 	if err != nil {
 		return err
@@ -149,14 +150,4 @@ func listen(setting, address string) (net.Listener, error) {
 		return nil, fmt.Errorf("%s: cannot listen on %s: %w; free it or choose another address", setting, address, err)
 	}
 	return l, nil
-}
-
-// metricsRoutes are for operators, who show the service token.
-func metricsRoutes(metrics http.Handler) web.RouteSet {
-	return web.RouteSet{Module: "app", Routes: []web.Route{
-		web.Raw(http.MethodGet, "/metrics", web.User, func(w http.ResponseWriter, r *http.Request) error {
-			metrics.ServeHTTP(w, r)
-			return nil
-		}, web.Summary("Prometheus metrics")),
-	}}
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"io"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 	"go.uber.org/fx"
 
@@ -100,6 +101,11 @@ func Probe[H any](name string, run func(H, context.Context) error) Part {
 			return web.Probe{Name: name, Run: func(ctx context.Context) error { return run(h, ctx) }}
 		},
 		fx.ResultTags(probeGroup))))
+}
+
+// Metrics brings metrics for Prometheus. C is what the module provides to collect them; it is made for commands too.
+func Metrics[C prometheus.Collector]() Part {
+	return option(fx.Invoke(func(c C, r prometheus.Registerer) error { return r.Register(c) }))
 }
 
 // OnStart brings work to be done when the gateway starts, before it listens; not for commands. H is what the module

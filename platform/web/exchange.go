@@ -26,10 +26,11 @@ type exchange struct {
 	method string // as it was sent
 	id     string
 	addr   string
-	route  string // the template of the path, empty when unknown
 	caller *identity.Caller
 	status int // 0 until the header is written
 	bytes  int64
+
+	endpoint *endpoint // nil: nobody serves the path
 }
 
 type exchangeKey struct{}
@@ -62,6 +63,7 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx := logging.With(r.Context(), slog.String("request_id", x.id))
 	inner := r.WithContext(context.WithValue(ctx, exchangeKey{}, x))
 	w.Header().Set("X-Request-ID", x.id)
+	s.requests.begin()
 	defer func() {
 		cause := recover()
 		if cause != nil && cause != http.ErrAbortHandler { //nolint:errorlint // compared as net/http does
@@ -125,7 +127,7 @@ func (s *Site) record(x *exchange, r *http.Request, took time.Duration, cut bool
 	if r.Context().Err() != nil {
 		status = statuses[errs.ClientClosed].code
 	}
-	s.requests.observe(x.method, x.route, status, took)
+	s.requests.end(x, status, took)
 	if !s.Logger.Enabled(r.Context(), slog.LevelInfo) {
 		return
 	}

@@ -57,6 +57,14 @@ type endpoint struct {
 	allow   func(*http.Request) error // the same for all methods; nil lets everybody in
 }
 
+// module is the one that serves the method, or the first where none does.
+func (e *endpoint) module(method string) string {
+	if p := e.methods[method]; p != nil {
+		return p.module
+	}
+	return e.methods[sortedKeys(e.methods)[0]].module
+}
+
 // RouteInfo describes one route of a site.
 type RouteInfo struct {
 	Method, Path, Module string
