@@ -77,6 +77,8 @@ var owners = map[string][]string{
 	"github.com/go-playground/validator":   {"platform/config"},
 	"github.com/mattn/go-isatty":           {"platform/logging"},
 	"portico.internal/platform/upstream":   {"platform/app", "modules/docproxy", "modules/plugins", "modules/settings", "modules/storage"},
+	"go.opentelemetry.io/":                 {"platform/tracing"},
+	"portico.internal/platform/tracing":    {"platform/"},
 	"gocloud.dev/":                         {"modules/storage", "bench"},
 	"github.com/aws/":                      {"modules/storage", "bench"},
 	"github.com/Azure/":                    {"modules/storage"},

@@ -16,6 +16,7 @@ import (
 	"portico.internal/platform/database"
 	"portico.internal/platform/identity"
 	"portico.internal/platform/module"
+	"portico.internal/platform/tracing"
 	"portico.internal/platform/web"
 )
 
@@ -32,6 +33,11 @@ func (p *program) serve(ctx context.Context) (err error) {
 		return err
 	}
 	defer database.Close(g.db)
+	tracer, err := tracing.New(ctx, func(name string) string { return lookup(p.Environ, name) }, Version(), g.log)
+	if err != nil {
+		return err
+	}
+	defer tracer.Close(context.WithoutCancel(ctx))
 	doors, err := g.doors()
 	if err != nil {
 		return err
@@ -63,7 +69,7 @@ func (p *program) serve(ctx context.Context) (err error) {
 	public, err := web.New(web.Options{
 		Routes: append(gathered.Routes, health.Routes()), Authenticator: authenticator, Logger: g.log, Explain: database.Classify,
 		Title: "Portico", Version: Version(), TrustedProxies: g.base.HTTP.TrustedProxies, CORSOrigins: g.base.HTTP.CORSOrigins,
-		Metrics: door(g.metrics, "public"),
+		Metrics: door(g.metrics, "public"), Tracer: tracer,
 	})
 	if err != nil {
 		return err
@@ -71,7 +77,7 @@ func (p *program) serve(ctx context.Context) (err error) {
 	internal, err := web.New(web.Options{
 		Routes:        append(gathered.Internal, metricsRoutes(promhttp.HandlerFor(g.metrics, promhttp.HandlerOpts{}))),
 		Authenticator: serviceToken(g.base.ServiceToken), Logger: g.log, Explain: database.Classify,
-		Metrics: door(g.metrics, "internal"),
+		Metrics: door(g.metrics, "internal"), Tracer: tracer, TrustTraces: true,
 	})
 	if err != nil {
 		return err

@@ -18,6 +18,7 @@ import (
 	"portico.internal/platform/errs"
 	"portico.internal/platform/identity"
 	"portico.internal/platform/logging"
+	"portico.internal/platform/tracing"
 )
 
 // exchange is one request on its way through the house, and the writer of its reply.
@@ -30,7 +31,8 @@ type exchange struct {
 	status int // 0 until the header is written
 	bytes  int64
 
-	endpoint *endpoint // nil: nobody serves the path
+	endpoint *endpoint        // nil: nobody serves the path
+	span     *tracing.Request // nil: it is not traced
 }
 
 type exchangeKey struct{}
@@ -60,7 +62,7 @@ func ClientAddr(ctx context.Context) string {
 func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	x := &exchange{ResponseWriter: w, method: r.Method, id: requestID(r), addr: s.clientAddr(r)}
-	ctx := logging.With(r.Context(), slog.String("request_id", x.id))
+	ctx := s.trace(logging.With(r.Context(), slog.String("request_id", x.id)), x, r)
 	inner := r.WithContext(context.WithValue(ctx, exchangeKey{}, x))
 	w.Header().Set("X-Request-ID", x.id)
 	s.requests.begin()
@@ -128,6 +130,7 @@ func (s *Site) record(x *exchange, r *http.Request, took time.Duration, cut bool
 		status = statuses[errs.ClientClosed].code
 	}
 	s.requests.end(x, status, took)
+	x.endSpan(status)
 	if !s.Logger.Enabled(r.Context(), slog.LevelInfo) {
 		return
 	}

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"slices"
 	"strconv"
 	"time"
 
@@ -54,13 +53,10 @@ func (m *requestMetrics) end(x *exchange, status int, took time.Duration) {
 		return
 	}
 	m.inFlight.Dec()
-	method, module, route := x.method, unknown, unknown
-	if !slices.Contains(declarable, method) {
-		method = "other"
-	}
+	module, route := unknown, unknown
 	if x.endpoint != nil {
-		module, route = x.endpoint.module(method), x.endpoint.path
+		module, route = x.endpoint.module(x.method), x.endpoint.path
 	}
-	m.seconds.WithLabelValues(module, method, route, strconv.Itoa(status/100)+"xx").Observe(took.Seconds())
+	m.seconds.WithLabelValues(module, x.knownMethod(), route, strconv.Itoa(status/100)+"xx").Observe(took.Seconds())
 	m.responses.WithLabelValues(module, strconv.Itoa(status)).Inc()
 }

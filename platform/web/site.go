@@ -17,6 +17,7 @@ import (
 	"github.com/rs/cors"
 
 	"portico.internal/platform/identity"
+	"portico.internal/platform/tracing"
 )
 
 // RouteSet are the routes of one module.
@@ -38,6 +39,8 @@ type Options struct {
 	TrustedProxies []netip.Prefix        // whose X-Forwarded-For and X-Forwarded-Proto are believed
 	CORSOrigins    []string              // browser origins allowed to call; none: no CORS headers
 	Metrics        prometheus.Registerer // nil: none
+	Tracer         *tracing.Tracer       // nil: off
+	TrustTraces    bool                  // go on with the trace that any caller names, not only that of a trusted proxy
 }
 
 // Site answers requests.
