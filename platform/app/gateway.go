@@ -36,6 +36,7 @@ type gateway struct {
 	db       *gorm.DB
 	feed     *changes.Feed
 	services *upstream.Registry
+	own      []string // ids of the services in this process
 	metrics  *prometheus.Registry
 	internal string // address of the internal door, empty while there is none
 

@@ -92,6 +92,7 @@ func (p *program) serve(ctx context.Context) (err error) {
 	defer deafen()
 	g.log.InfoContext(ctx, "listening", "public", address(doors.public), "internal", address(doors.internal), "version", Version())
 	fmt.Fprintf(p.Stdout, "Portico %s listens on http://%s and keeps its data in %s\n", Version(), doors.public.Addr(), g.base.DataDir)
+	g.summarize(ctx, p.Stdout, doors, gathered.Summary)
 	context.AfterFunc(ctx, health.Stop)
 	err = g.answer(ctx, doors, public, internal)
 	// The doors are shut and nobody waits any more: now the rest may go.

@@ -103,6 +103,22 @@ func Probe[H any](name string, run func(H, context.Context) error) Part {
 		fx.ResultTags(probeGroup))))
 }
 
+// Line is one line of what a person at a terminal is told at the start, after its label.
+type Line struct {
+	Label string
+	Say   func(context.Context) (string, error)
+}
+
+// Summary brings a line for the person who starts the gateway at a terminal. H is what the module provides to say it. The
+// line holds no secret; where it cannot be said it is left out.
+func Summary[H any](label string, say func(H, context.Context) (string, error)) Part {
+	return option(fx.Provide(fx.Annotate(
+		func(h H) Line {
+			return Line{label, func(ctx context.Context) (string, error) { return say(h, ctx) }}
+		},
+		fx.ResultTags(summaryGroup))))
+}
+
 // Metrics brings metrics for Prometheus. C is what the module provides to collect them; it is made for commands too.
 func Metrics[C prometheus.Collector]() Part {
 	return option(fx.Invoke(func(c C, r prometheus.Registerer) error { return r.Register(c) }))
