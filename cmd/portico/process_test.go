@@ -85,6 +85,7 @@ type program struct {
 	as    *syscall.Credential // nil: this account
 
 	binary string   // empty: built as this test is
+	stdout *os.File // nil: kept for the test
 	inside []string // a command that runs it, with the arguments that follow; none: it is run itself
 }
 
@@ -96,6 +97,9 @@ func (p program) start(t testing.TB, args ...string) *process {
 	}
 	r := &process{cmd: exec.Command(command[0], command[1:]...), out: &testkit.Output{}, err: &testkit.Output{}, ended: make(chan struct{})}
 	r.cmd.Dir, r.cmd.Stdin, r.cmd.Stdout, r.cmd.Stderr = p.dir, strings.NewReader(p.stdin), r.out, r.err
+	if p.stdout != nil {
+		r.cmd.Stdout = p.stdout
+	}
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: p.as, Setpgid: true} // an interrupt from the keyboard is for the test
 	r.cmd.WaitDelay = 5 * time.Second
 	r.cmd.Env = []string{"GORACE=atexit_sleep_ms=20"} // in place of a second after each command

@@ -25,18 +25,19 @@ type service struct {
 	accounts users.Accounts
 	tokens   *tokens
 	throttle *throttle
+	attempts *attempts
 	log      *slog.Logger
 	proof    func() error // that the keys work
 }
 
 var _ identity.Authenticator = (*service)(nil)
 
-func newService(c Config, accounts users.Accounts, t *tokens, db *gorm.DB, log *slog.Logger) (*service, error) {
+func newService(c Config, accounts users.Accounts, t *tokens, a *attempts, db *gorm.DB, log *slog.Logger) (*service, error) {
 	secret, err := t.keys.secret("portico login throttle")
 	if err != nil {
 		return nil, err
 	}
-	return &service{accounts, t, newThrottle(c.LoginFailuresPerMinute, secret, db), log, sync.OnceValue(t.prove)}, nil
+	return &service{accounts, t, newThrottle(c.LoginFailuresPerMinute, secret, db), a, log, sync.OnceValue(t.prove)}, nil
 }
 
 // tokensOf uses the configured keys, else those in the data directory.
@@ -108,6 +109,7 @@ func (s *service) login(ctx context.Context, username, password string) (*access
 // attempt lets somebody try a password, unless they have failed too often.
 func (s *service) attempt(ctx context.Context, who name, try func(*attempt) (right bool, err error)) (right bool, err error) {
 	defer func() {
+		s.attempts.count(right, err)
 		if errs.KindOf(err) == errs.TooManyRequests {
 			s.log.WarnContext(ctx, "login throttled", "email", who.email, "address", web.ClientAddr(ctx))
 		}

@@ -36,7 +36,7 @@ func (fakeAccounts) Identity(context.Context, string, time.Time) (*identity.Call
 func serviceWith(t testing.TB, failures int, check func(context.Context) (bool, error)) *service {
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	db := counting.SQLite(t).Open(t)
-	return must(newService(Config{LoginFailuresPerMinute: failures}, fakeAccounts{checkPassword: check}, newTokens(ourPair(), time.Hour), db, log))
+	return must(newService(Config{LoginFailuresPerMinute: failures}, fakeAccounts{checkPassword: check}, newTokens(ourPair(), time.Hour), newAttempts(), db, log))
 }
 
 func TestWhatCountsAsAFailedLogin(t *testing.T) {

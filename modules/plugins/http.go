@@ -6,12 +6,9 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"portico.internal/modules/groups"
 	"portico.internal/platform/errs"
 	"portico.internal/platform/identity"
-	"portico.internal/platform/upstream"
 	"portico.internal/platform/web"
 )
 
@@ -22,8 +19,8 @@ type handler struct {
 	log     *slog.Logger
 }
 
-func newHandler(c *catalog, h *health, g groups.Directory, log *slog.Logger, services *upstream.Registry, metrics prometheus.Registerer) (*handler, error) {
-	return &handler{c, h, g, log}, metrics.Register(services)
+func newHandler(c *catalog, h *health, g groups.Directory, log *slog.Logger) *handler {
+	return &handler{c, h, g, log}
 }
 
 func (h *handler) routes() []web.Route {

@@ -40,6 +40,7 @@ type Hasher struct {
 	end     sync.Once
 	count   int
 	workers sync.WaitGroup
+	metrics hashMetrics
 }
 
 // NewHasher makes a Hasher. It panics when bcrypt does not know the cost.
@@ -52,6 +53,8 @@ func NewHasher(cost int) *Hasher {
 		dummy: fmt.Sprintf("$2b$%02d$", cost) + strings.Repeat(".", 22+31),
 		wake:  make(chan struct{}, runtime.NumCPU()),
 		stop:  make(chan struct{}),
+
+		metrics: newHashMetrics(),
 	}
 }
 
@@ -150,10 +153,20 @@ func isBcrypt(hash string) bool {
 }
 
 // run does f on a worker. It returns nil once f is done, else f may still be running and nobody may look at its results.
-func (h *Hasher) run(ctx context.Context, f func()) error {
+func (h *Hasher) run(ctx context.Context, f func()) (err error) {
+	defer func() {
+		if errs.KindOf(err) == errs.Unavailable {
+			h.metrics.refused.Inc()
+		}
+	}()
 	h.start.Do(h.begin)
 	done := make(chan struct{})
-	w := &waiter{client: web.ClientNetwork(ctx), do: func() { defer close(done); f() }, placed: make(chan bool, 1)}
+	asked := time.Now()
+	w := &waiter{
+		client: web.ClientNetwork(ctx),
+		do:     func() { defer close(done); h.metrics.measure(asked, f) },
+		placed: make(chan bool, 1),
+	}
 	if h.stopped() || !h.line.join(w) {
 		return busy(nil)
 	}
@@ -163,7 +176,6 @@ func (h *Hasher) run(ctx context.Context, f func()) error {
 	}
 	timer := time.NewTimer(maxWait)
 	defer timer.Stop()
-	var err error
 	select {
 	case taken := <-w.placed:
 		if !taken {

@@ -28,6 +28,7 @@ func WithCost(cost int) module.Module {
 		),
 		module.Export(func(s *service) Accounts { return s }),
 		module.Routes((*handler).routes),
+		module.Metrics[*Hasher](),
 		module.Command(adminCommand),
 	)
 }

@@ -38,11 +38,13 @@ func (g *gateway) startFeatures(ctx context.Context, list []feature.Feature) (*f
 			return nil, errors.Join(fmt.Errorf("%s: %w", f.Service.ID, err), running.stop(ctx))
 		}
 		g.base.Services = append(g.base.Services, service)
+		g.own = append(g.own, service.ID)
 	}
 	var err error
 	if g.services, err = upstream.NewRegistry(g.base.Services); err != nil {
 		return nil, errors.Join(err, running.stop(ctx))
 	}
+	g.metrics.MustRegister(g.services)
 	return running, nil
 }
 

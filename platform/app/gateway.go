@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.uber.org/dig"
 	"go.uber.org/fx"
 	"go.uber.org/fx/fxevent"
@@ -37,6 +36,7 @@ type gateway struct {
 	db       *gorm.DB
 	feed     *changes.Feed
 	services *upstream.Registry
+	own      []string // ids of the services in this process
 	metrics  *prometheus.Registry
 	internal string // address of the internal door, empty while there is none
 
@@ -67,8 +67,7 @@ func (p *program) open(ctx context.Context, modules []module.Module) (*gateway, 
 		return nil, err
 	}
 	base := g.base
-	g.metrics, g.executable = prometheus.NewRegistry(), p.Executable
-	g.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	g.metrics, g.executable = newMetrics(), p.Executable
 	if base.DataDir, err = datadir.Open(base.DataDir); err != nil {
 		return nil, err
 	}
@@ -89,7 +88,7 @@ func (p *program) open(ctx context.Context, modules []module.Module) (*gateway, 
 		return nil, err
 	}
 	g.feed = changes.NewFeed(g.db, g.log)
-	return g, nil
+	return g, g.measure()
 }
 
 func plan(spec Spec) (*migrate.Plan, error) {

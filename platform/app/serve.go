@@ -16,6 +16,7 @@ import (
 	"portico.internal/platform/database"
 	"portico.internal/platform/identity"
 	"portico.internal/platform/module"
+	"portico.internal/platform/tracing"
 	"portico.internal/platform/web"
 )
 
@@ -33,6 +34,11 @@ func (p *program) serve(ctx context.Context) (err error) {
 		return err
 	}
 	defer database.Close(g.db)
+	tracer, err := tracing.New(ctx, func(name string) string { return lookup(p.Environ, name) }, Version(), g.log)
+	if err != nil {
+		return err
+	}
+	defer tracer.Close(context.WithoutCancel(ctx))
 	doors, err := g.doors()
 	if err != nil {
 		return err
@@ -64,7 +70,7 @@ func (p *program) serve(ctx context.Context) (err error) {
 	public, err := web.New(web.Options{
 		Routes: append(gathered.Routes, health.Routes()), Authenticator: authenticator, Logger: g.log, Explain: database.Classify,
 		Title: "Portico", Version: Version(), TrustedProxies: g.base.HTTP.TrustedProxies, CORSOrigins: g.base.HTTP.CORSOrigins,
-		Metrics: g.metrics, Stall: clientStall,
+		Metrics: door(g.metrics, "public"), Tracer: tracer, Stall: clientStall,
 	})
 	if err != nil {
 		return err
@@ -72,6 +78,7 @@ func (p *program) serve(ctx context.Context) (err error) {
 	internal, err := web.New(web.Options{
 		Routes:        append(gathered.Internal, metricsRoutes(promhttp.HandlerFor(g.metrics, promhttp.HandlerOpts{}))),
 		Authenticator: serviceToken(g.base.ServiceToken), Logger: g.log, Explain: database.Classify,
+		Metrics: door(g.metrics, "internal"), Tracer: tracer, TrustTraces: true,
 	})
 	if err != nil {
 		return err
@@ -87,6 +94,7 @@ func (p *program) serve(ctx context.Context) (err error) {
 	defer deafen()
 	g.log.InfoContext(ctx, "listening", "public", address(doors.public), "internal", address(doors.internal), "version", Version())
 	fmt.Fprintf(p.Stdout, "Portico %s listens on http://%s and keeps its data in %s\n", Version(), doors.public.Addr(), g.base.DataDir)
+	g.summarize(ctx, p.Stdout, doors, gathered.Summary)
 	err = g.answer(ctx, doors, health, public, internal)
 	// The doors are shut and nobody waits any more: now the rest may go.
 	rest, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
@@ -156,14 +164,4 @@ func listen(setting, address string) (net.Listener, error) {
 		return nil, fmt.Errorf("%s: cannot listen on %s: %w; free it or choose another address", setting, address, err)
 	}
 	return l, nil
-}
-
-// metricsRoutes are for operators, who show the service token.
-func metricsRoutes(metrics http.Handler) web.RouteSet {
-	return web.RouteSet{Module: "app", Routes: []web.Route{
-		web.Raw(http.MethodGet, "/metrics", web.User, func(w http.ResponseWriter, r *http.Request) error {
-			metrics.ServeHTTP(w, r)
-			return nil
-		}, web.Media("text/plain"), web.Summary("Prometheus metrics")),
-	}}
 }

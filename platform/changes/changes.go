@@ -35,6 +35,7 @@ type Feed struct {
 	db   *gorm.DB
 	log  *slog.Logger
 	deaf atomic.Bool // it has been logged that announcements do not arrive
+	hear atomic.Bool // announcements arrive
 
 	mu          sync.RWMutex
 	subscribers map[string][]func(key string)

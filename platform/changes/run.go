@@ -88,12 +88,14 @@ func (f *Feed) probe(ctx context.Context, heard <-chan struct{}) {
 }
 
 func (f *Feed) lost(ctx context.Context, err error) {
+	f.hear.Store(false)
 	if !f.deaf.Swap(true) {
 		f.log.WarnContext(ctx, "changes made by other replicas are noticed late", "error", err)
 	}
 }
 
 func (f *Feed) found(ctx context.Context) {
+	f.hear.Store(true)
 	if f.deaf.Swap(false) {
 		f.log.InfoContext(ctx, "changes made by other replicas are noticed at once")
 	}

@@ -37,6 +37,15 @@ func CheckURL(url string) error {
 	return err
 }
 
+// Describe names the database of the URL for people: its kind and where it is, without a password.
+func Describe(url, dataDir string) string {
+	src, err := parse(url, dataDir)
+	if err != nil {
+		return ""
+	}
+	return src.name
+}
+
 func parse(text, dataDir string) (source, error) {
 	scheme, rest, _ := strings.Cut(text, ":")
 	switch scheme {

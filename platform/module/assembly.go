@@ -16,6 +16,7 @@ const (
 	routeGroup    = `group:"portico.routes"`
 	internalGroup = `group:"portico.internal"`
 	probeGroup    = `group:"portico.probes"`
+	summaryGroup  = `group:"portico.summary"`
 )
 
 // declared are routes of a module as it names them before anything is built.
@@ -118,4 +119,5 @@ type Gathered struct {
 	Routes   []web.RouteSet `group:"portico.routes"`
 	Internal []web.RouteSet `group:"portico.internal"`
 	Probes   []web.Probe    `group:"portico.probes"`
+	Summary  []Fact         `group:"portico.summary"`
 }

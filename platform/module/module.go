@@ -6,6 +6,7 @@ import (
 	"context"
 	"io"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 	"go.uber.org/fx"
 
@@ -107,6 +108,27 @@ func Probe[H any](name string, run func(H, context.Context) error) Part {
 			return web.Probe{Name: name, Run: func(ctx context.Context) error { return run(h, ctx) }}
 		},
 		fx.ResultTags(probeGroup))))
+}
+
+// Fact is one line of what a person at a terminal is told at the start, after its label.
+type Fact struct {
+	Label string
+	Say   func(context.Context) (string, error)
+}
+
+// Summary brings a line for the person who starts the gateway at a terminal. H is what the module provides to say it. The
+// line holds no secret; where it cannot be said it is left out.
+func Summary[H any](label string, say func(H, context.Context) (string, error)) Part {
+	return option(fx.Provide(fx.Annotate(
+		func(h H) Fact {
+			return Fact{label, func(ctx context.Context) (string, error) { return say(h, ctx) }}
+		},
+		fx.ResultTags(summaryGroup))))
+}
+
+// Metrics brings metrics for Prometheus. C is what the module provides to collect them; it is made for commands too.
+func Metrics[C prometheus.Collector]() Part {
+	return option(fx.Invoke(func(c C, r prometheus.Registerer) error { return r.Register(c) }))
 }
 
 // OnStart brings work to be done when the gateway starts, before it listens; not for commands. H is what the module

@@ -56,3 +56,6 @@ func (b *breaker) begin() (report func(error), err error) {
 		}
 	}, nil
 }
+
+// open tells whether calls are kept away, some of them at least.
+func (b *breaker) open() bool { return b.steps.State() != gobreaker.StateClosed }

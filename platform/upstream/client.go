@@ -17,6 +17,7 @@ import (
 
 	"portico.internal/platform/errs"
 	"portico.internal/platform/framing"
+	"portico.internal/platform/tracing"
 )
 
 const (
@@ -116,6 +117,7 @@ func (c *Client) do(ctx context.Context, r *http.Request, call Call) (*http.Resp
 	inner, cancel := context.WithCancel(ctx)
 	w := newWait(call.Patience, cancel)
 	out := r.WithContext(inner)
+	endSpan := tracing.Call(ctx, c.service.ID, r.Method, out.Header)
 	out.URL, out.Host = c.target(r.URL), c.base.Host
 	if r.Body != nil {
 		out.Body = &sending{body: r.Body, wait: w}
@@ -139,9 +141,12 @@ func (c *Client) do(ctx context.Context, r *http.Request, call Call) (*http.Resp
 	if err != nil {
 		cancel()
 		leave()
-		return nil, failure(ctx, call.Label, err, late, w.bodyError())
+		err = failure(ctx, call.Label, err, late, w.bodyError())
+		endSpan(0, outcome(nil, err))
+		return nil, err
 	}
-	res.Body = &receiving{ReadCloser: res.Body, leave: leave, cancel: cancel, parent: ctx, label: call.Label}
+	status := res.StatusCode
+	res.Body = &receiving{ReadCloser: res.Body, leave: func() { leave(); endSpan(status, "") }, cancel: cancel, parent: ctx, label: call.Label}
 	return res, nil
 }
 

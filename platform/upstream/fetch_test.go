@@ -69,11 +69,13 @@ func TestCallsApartAreNotCounted(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(registry.Close)
 	c, _ := registry.Lookup("svc")
+	require.Zero(t, breakerGauge(t, registry))
 	for range 10 {
 		_, err := fetch(t, c, upstream.Call{Patience: time.Millisecond, Apart: true}, 1)
 		require.Equal(t, errs.GatewayTimeout, errs.KindOf(err), "and the breaker stays closed")
 	}
 	trip(t, c)
+	require.Equal(t, 1.0, breakerGauge(t, registry))
 	well.Store(true)
 	_, err = fetch(t, c, upstream.Call{Patience: forever, Apart: true}, 1)
 	require.NoError(t, err)
@@ -93,4 +95,20 @@ func TestCallsApartAreNotCounted(t *testing.T) {
 		}
 	}
 	require.Equal(t, map[string]uint64{"slow": 5, "refused": 1}, count)
+}
+
+// breakerGauge is what Prometheus is told of the breaker of the only service.
+func breakerGauge(t *testing.T, registry *upstream.Registry) float64 {
+	t.Helper()
+	metrics := prometheus.NewPedanticRegistry()
+	require.NoError(t, metrics.Register(registry))
+	families, err := metrics.Gather()
+	require.NoError(t, err)
+	for _, family := range families {
+		if family.GetName() == "portico_upstream_breaker_open" {
+			return family.GetMetric()[0].GetGauge().GetValue()
+		}
+	}
+	require.Fail(t, "no such metric")
+	return 0
 }

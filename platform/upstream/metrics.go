@@ -13,7 +13,10 @@ import (
 // their replies.
 var _ prometheus.Collector = (*Registry)(nil)
 
-var inFlight = prometheus.NewDesc("portico_upstream_in_flight", "Calls of the service at work.", []string{"service"}, nil)
+var (
+	inFlight    = prometheus.NewDesc("portico_upstream_in_flight", "Calls of the service at work.", []string{"service"}, nil)
+	breakerOpen = prometheus.NewDesc("portico_upstream_breaker_open", "1 while the service is left alone, or tried one call at a time, because it was too slow many times in a row.", []string{"service"}, nil)
+)
 
 func newSeconds() *prometheus.HistogramVec {
 	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -26,6 +29,7 @@ func newSeconds() *prometheus.HistogramVec {
 // Describe implements [prometheus.Collector].
 func (r *Registry) Describe(out chan<- *prometheus.Desc) {
 	out <- inFlight
+	out <- breakerOpen
 	r.seconds.Describe(out)
 }
 
@@ -33,6 +37,11 @@ func (r *Registry) Describe(out chan<- *prometheus.Desc) {
 func (r *Registry) Collect(out chan<- prometheus.Metric) {
 	for id, c := range r.clients {
 		out <- prometheus.MustNewConstMetric(inFlight, prometheus.GaugeValue, float64(c.inFlight.Load()), id)
+		open := 0.0
+		if c.breaker.open() {
+			open = 1
+		}
+		out <- prometheus.MustNewConstMetric(breakerOpen, prometheus.GaugeValue, open, id)
 	}
 	r.seconds.Collect(out)
 }

@@ -20,7 +20,7 @@ func (s *Site) dispatch(e *endpoint) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		r := c.Request
 		x := exchangeOf(r.Context())
-		x.route = e.path
+		x.endpoint = e
 		setPathValues(r, c.Params)
 		r, err := s.enter(e, r, c.Params)
 		if err != nil {
@@ -146,7 +146,7 @@ func (s *Site) redirectsSlash(e *endpoint) bool {
 // redirectSlash answers any method without a token, unless only some may know of the path.
 func (s *Site) redirectSlash(e *endpoint, r *http.Request, params gin.Params) {
 	x := exchangeOf(r.Context())
-	x.route = e.path
+	x.endpoint = e
 	hidden := true
 	for _, p := range e.methods {
 		hidden = hidden && p.Access == Admin

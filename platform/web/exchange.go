@@ -19,6 +19,7 @@ import (
 	"portico.internal/platform/errs"
 	"portico.internal/platform/identity"
 	"portico.internal/platform/logging"
+	"portico.internal/platform/tracing"
 )
 
 // exchange is one request on its way through the house, and the writer of its reply.
@@ -27,7 +28,6 @@ type exchange struct {
 	method string // as it was sent
 	id     string
 	addr   string
-	route  string // the template of the path, empty when unknown
 	caller *identity.Caller
 	status int // 0 until the header is written
 	bytes  int64
@@ -35,6 +35,9 @@ type exchange struct {
 	intake *intake // nil without a body
 	stall  time.Duration
 	armed  time.Time // when the client last got its time for what is written
+
+	endpoint *endpoint        // nil: nobody serves the path
+	span     *tracing.Request // nil: it is not traced
 }
 
 type exchangeKey struct{}
@@ -80,13 +83,14 @@ func Network(addr netip.Addr) netip.Addr {
 func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	x := &exchange{ResponseWriter: w, method: r.Method, id: requestID(r), addr: s.clientAddr(r), stall: s.Stall, budget: s.budget}
-	ctx := logging.With(r.Context(), slog.String("request_id", x.id))
+	ctx := s.trace(logging.With(r.Context(), slog.String("request_id", x.id)), x, r)
 	inner := r.WithContext(context.WithValue(ctx, exchangeKey{}, x))
 	if r.ContentLength != 0 {
 		x.intake = s.newIntake(x, r)
 		inner.Body = x.intake
 	}
 	w.Header().Set("X-Request-ID", x.id)
+	s.requests.begin()
 	defer func() {
 		cause := recover()
 		if cause != nil && cause != http.ErrAbortHandler { //nolint:errorlint // compared as net/http does
@@ -153,7 +157,8 @@ func (s *Site) record(x *exchange, r *http.Request, took time.Duration, cut bool
 	if r.Context().Err() != nil {
 		status = statuses[errs.ClientClosed].code
 	}
-	s.requests.observe(x.method, x.route, status, took)
+	s.requests.end(x, status, took)
+	x.endSpan(status)
 	if !s.Logger.Enabled(r.Context(), slog.LevelInfo) {
 		return
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/rs/cors"
 
 	"portico.internal/platform/identity"
+	"portico.internal/platform/tracing"
 )
 
 // RouteSet are the routes of one module.
@@ -40,6 +41,8 @@ type Options struct {
 	TrustedProxies []netip.Prefix        // whose X-Forwarded-For and X-Forwarded-Proto are believed
 	CORSOrigins    []string              // browser origins allowed to call; none: no CORS headers
 	Metrics        prometheus.Registerer // nil: none
+	Tracer         *tracing.Tracer       // nil: off
+	TrustTraces    bool                  // go on with the trace that any caller names, not only that of a trusted proxy
 
 	// Stall is how long a client may take to get 32 KiB of a body through, of a request or of a reply: past it the
 	// transfer is cut. Slower than that is no transfer. 0: DefaultStall.
@@ -62,6 +65,14 @@ type endpoint struct {
 	path    string
 	methods map[string]*plan
 	allow   func(*http.Request) error // the same for all methods; nil lets everybody in
+}
+
+// module is the one that serves the method, or the first where none does.
+func (e *endpoint) module(method string) string {
+	if p := e.methods[method]; p != nil {
+		return p.module
+	}
+	return e.methods[sortedKeys(e.methods)[0]].module
 }
 
 // RouteInfo describes one route of a site.
