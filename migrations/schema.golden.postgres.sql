@@ -144,6 +144,7 @@ CREATE TABLE storage_objects (
  CONSTRAINT storage_objects_pkey PRIMARY KEY (key),
  CONSTRAINT storage_objects_version_key UNIQUE (version)
 );
+CREATE INDEX ix_storage_objects_backend_id_key ON storage_objects USING btree (backend_id, key);
 CREATE TABLE storage_receipts (
  backend_id character varying(36) NOT NULL,
  version character varying(36) NOT NULL,

@@ -126,6 +126,7 @@ CREATE TABLE storage_objects (
  modified_at DATETIME NOT NULL,
  UNIQUE (backend_id, name)
 );
+CREATE INDEX ix_storage_objects_backend_id_key ON storage_objects (backend_id, key);
 CREATE TABLE storage_receipts (
  backend_id VARCHAR(36) NOT NULL REFERENCES storage_backends (id),
  version VARCHAR(36) NOT NULL,

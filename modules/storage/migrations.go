@@ -125,6 +125,11 @@ var migrations = []migrate.Step{
 			"storage_errors.job_id", "storage_errors.key", "storage_errors.stage", "storage_errors.message", "storage_errors.at",
 		},
 	},
+	{
+		Revision: "93e1d7b0c5a8",
+		// A migration reads the objects of a backend in the order of their keys, a page at a time.
+		Up: migrate.SQL(`CREATE INDEX ix_storage_objects_backend_id_key ON storage_objects (backend_id, key)`),
+	},
 }
 
 // bytewise is [migrate.SQL] with the word BYTEWISE for columns that sort by their bytes, whatever the language of the

@@ -13,10 +13,20 @@ import (
 // verify reads back every copy that this job has not read yet, all of it, and compares it with what the catalogue says of
 // the original. It reports whether all are right. A copy that is not loses its receipt.
 func (m *migration) verify(ctx context.Context) (bool, error) {
-	return m.pass(ctx, m.unverified, m.readBack, m.judged)
+	return m.pass(ctx, m.copies, m.readBack, m.judged)
 }
 
-func (m *migration) unverified(ctx context.Context, after string) ([]*flight, error) {
+// unverified asks for the next objects with a copy that this migration has not read back.
+func (m *migration) unverified(db *gorm.DB, after string) *gorm.DB {
+	return db.Model(&Object{}).Select("storage_objects.*, r.name AS copy").
+		Joins("CROSS JOIN storage_receipts AS r"). // SQLite looks at the tables of a cross join in their order
+		Where("storage_objects.backend_id = ? AND key > ?", m.job.SourceID, after).
+		Where("r.backend_id = ? AND r.version = storage_objects.version", m.job.TargetID).
+		Where("r.verified_by IS NULL OR r.verified_by <> ?", m.job.ID).
+		Order("key").Limit(page)
+}
+
+func (m *migration) copies(ctx context.Context, after string) ([]*flight, error) {
 	source, target, err := m.ends(ctx)
 	if err != nil {
 		return nil, err
@@ -25,10 +35,7 @@ func (m *migration) unverified(ctx context.Context, after string) ([]*flight, er
 		Object
 		Copy string
 	}
-	err = m.db.WithContext(ctx).Table("storage_objects AS o").Select("o.*, r.name AS copy").
-		Joins("JOIN storage_receipts AS r ON r.backend_id = ? AND r.version = o.version", m.job.TargetID).
-		Where("o.backend_id = ? AND o.key > ? AND (r.verified_by IS NULL OR r.verified_by <> ?)", m.job.SourceID, after, m.job.ID).
-		Order("o.key").Limit(page).Scan(&rows).Error
+	err = m.unverified(m.db.WithContext(ctx), after).Scan(&rows).Error
 	flights := make([]*flight, len(rows))
 	for i, row := range rows {
 		flights[i] = &flight{Object: row.Object, source: source, target: target, name: row.Copy}
