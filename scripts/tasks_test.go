@@ -182,3 +182,14 @@ func TestReleaseWantsAVersion(t *testing.T) {
 	}
 	require.NoDirExists(t, dir)
 }
+
+// The tests that the table of promises names are there.
+func TestPromisesNameTestsThatAre(t *testing.T) {
+	text, err := os.ReadFile("../docs/reliability.md")
+	require.NoError(t, err)
+	named := regexp.MustCompile("`([a-z/]+)\\.(Test\\w+)`").FindAllStringSubmatch(string(text), -1)
+	require.Greater(t, len(named), 50)
+	for _, n := range named {
+		requireTests(t, "docs/reliability.md", []string{"./" + n[1], "-run", n[2] + `\(`})
+	}
+}
