@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -35,8 +36,8 @@ type intake struct {
 	left     int64         // of the stretch under way
 	waited   time.Duration // for it
 	deadline time.Time     // of the connection
-	over     bool
-	duplex   bool // it is read on while the reply goes out
+	over     atomic.Bool   // nothing more is to be read
+	duplex   bool          // it is read on while the reply goes out
 }
 
 func (s *Site) newIntake(x *exchange, r *http.Request) *intake {
@@ -51,7 +52,7 @@ func (b *intake) within(d time.Duration) { b.stall, b.left, b.waited = d, math.M
 
 // Read fails with os.ErrDeadlineExceeded when the pace is not kept. Only the time counts in which somebody reads.
 func (b *intake) Read(p []byte) (int, error) {
-	if b.over {
+	if b.over.Load() {
 		return b.ReadCloser.Read(p)
 	}
 	start := time.Now()
@@ -73,18 +74,24 @@ func (b *intake) Read(p []byte) (int, error) {
 
 // end lets the server watch the connection for the client's leaving.
 func (b *intake) end() {
-	b.over = true
+	b.over.Store(true)
 	_ = b.control.SetReadDeadline(time.Time{})
 }
 
 // settle is called when the reply begins. Of a body that nobody wants only what is here already is taken, so that the
-// connection can serve another request; else it ends with this reply, which does not wait for the rest.
+// connection can serve another request; else it ends with this reply, which does not wait for the rest. So it does where
+// the rest of a duplex one is still under other hands: the server would read that and the next request at the same time
+// (https://go.dev/issue/68560), or take the one for the other.
 func (b *intake) settle() {
-	if b.duplex || b.over { // of a duplex one the rest is under other hands
+	header := b.reply.Header()
+	switch {
+	case b.over.Load():
+		return
+	case b.duplex:
+		header.Set("Connection", "close")
 		return
 	}
-	b.over = true
-	header := b.reply.Header()
+	b.over.Store(true)
 	if !b.expected && b.length <= glanceSize && header.Get("Connection") == "" {
 		_ = b.control.SetReadDeadline(time.Now().Add(glance))
 		if _, err := io.CopyN(io.Discard, b.ReadCloser, glanceSize); errors.Is(err, io.EOF) {
