@@ -32,7 +32,7 @@ func TestModule(t *testing.T) {
 	t.Setenv("GOPROXY", "off")
 	t.Setenv("GOFLAGS", "")
 	shell := startShell(t, tree, compiling)
-	shell.follow(strings.NewReplacer(), blocks(guide, "console"))
+	shell.follow(strings.NewReplacer("bookmarks", "walkthrough"), blocks(guide, "console")) // these sources may have the guide's own by now
 
 	text := func(path string) string { return read(t, filepath.Join(tree, path)) }
 	lines := func(before, after string) (added []string) {
@@ -43,13 +43,13 @@ func TestModule(t *testing.T) {
 		}
 		return added
 	}
-	require.Equal(t, []string{`"portico.internal/modules/bookmarks"`, `bookmarks.Module,`}, lines(read(t, "../../modules/modules.go"), text("modules/modules.go")))
+	require.Equal(t, []string{`"portico.internal/modules/walkthrough"`, `walkthrough.Module,`}, lines(read(t, "../../modules/modules.go"), text("modules/modules.go")))
 	chain := lines(read(t, "../../migrations/chain.txt"), text("migrations/chain.txt"))
 	require.Len(t, chain, 1)
-	require.Regexp(t, `^[0-9a-f]{12} bookmarks create_bookmarks_items$`, chain[0])
-	require.Contains(t, text("modules/bookmarks/migrations.go"), strings.Fields(chain[0])[0])
-	require.Contains(t, text("modules/routes.golden"), "/api/bookmarks")
-	require.Contains(t, text("migrations/schema.golden.postgres.sql"), "CREATE TABLE bookmarks_items")
+	require.Regexp(t, `^[0-9a-f]{12} walkthrough create_walkthrough_items$`, chain[0])
+	require.Contains(t, text("modules/walkthrough/migrations.go"), strings.Fields(chain[0])[0])
+	require.Contains(t, text("modules/routes.golden"), "/api/walkthrough")
+	require.Contains(t, text("migrations/schema.golden.postgres.sql"), "CREATE TABLE walkthrough_items")
 	require.ElementsMatch(t, []string{
 		"modules/modules.go", "migrations/chain.txt",
 		"modules/access.golden", "modules/routes.golden", "migrations/schema.golden.postgres.sql", "migrations/schema.golden.sqlite.sql",
@@ -63,16 +63,16 @@ func TestModule(t *testing.T) {
 	require.Equal(t, "/data/\n", read(t, filepath.Join(dir, "readings", ".gitignore")))
 
 	// A value that the operator sets touches no other folder, either.
-	own := filepath.Join(tree, "modules/bookmarks/bookmarks.go")
-	with := strings.Replace(read(t, own), "module.Routes(", "module.Config[Config](\"bookmarks\"),\n\tmodule.Routes(", 1) + `
-// Config says how many bookmarks there may be.
+	own := filepath.Join(tree, "modules/walkthrough/walkthrough.go")
+	with := strings.Replace(read(t, own), "module.Routes(", "module.Config[Config](\"walkthrough\"),\n\tmodule.Routes(", 1) + `
+// Config says how many items a user may have.
 type Config struct {
-	Most int ` + "`yaml:\"most\" env:\"PORTICO_BOOKMARKS_MOST\" default:\"100\" validate:\"min=1,max=10000\" doc:\"The most bookmarks of a user.\"`" + `
+	Most int ` + "`yaml:\"most\" env:\"PORTICO_WALKTHROUGH_MOST\" default:\"100\" validate:\"min=1,max=10000\" doc:\"The most items of a user.\"`" + `
 }
 `
 	require.NoError(t, os.WriteFile(own, []byte(with), 0o600))
 	shell.follow(strings.NewReplacer(), []string{"$ cd " + tree + " && go test ./configs -run Example -update && go test ./configs\nok ...\n"})
-	require.Contains(t, text("configs/portico.example.yaml"), "# PORTICO_BOOKMARKS_MOST; a whole number from 1 to 10000.\n  #most: 100\n")
+	require.Contains(t, text("configs/portico.example.yaml"), "# PORTICO_WALKTHROUGH_MOST; a whole number from 1 to 10000.\n  #most: 100\n")
 
 	form := exec.Command("gofmt", "-l", dir)
 	out, err := form.CombinedOutput()
