@@ -52,7 +52,8 @@ func part(target string) (*os.File, error) {
 		return nil, fmt.Errorf("%s: is there already; a backup replaces nothing: name another file", target)
 	}
 	file, err := os.CreateTemp(filepath.Dir(target), "."+filepath.Base(target)+".part-*") // mode 0600
-	if errors.Is(err, fs.ErrNotExist) {                                                   // made here it could lie on another disk than the one that should be there
+	if errors.Is(err, fs.ErrNotExist) {
+		// Made here, it could lie on another disk than the one that should be there.
 		return nil, fmt.Errorf("%s: there is no such folder; make it, or mount what it is on", filepath.Dir(target))
 	}
 	return file, err
