@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 )
 
@@ -25,9 +26,11 @@ type gateway struct {
 	url, token string
 }
 
+// build makes the program as a release has it.
 func (b *bench) build() error {
-	b.binary = filepath.Join(b.dir, "portico")
-	cmd := exec.CommandContext(b.ctx, "go", "build", "-trimpath", "-o", b.binary, "./cmd/portico")
+	const version = "0.0.0"
+	b.binary = filepath.Join(b.dir, fmt.Sprintf("portico-%s-%s-%s", version, runtime.GOOS, runtime.GOARCH))
+	cmd := exec.CommandContext(b.ctx, "scripts/release.sh", version, b.dir, runtime.GOOS+"/"+runtime.GOARCH)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("building the gateway: %w\n%s", err, out)
 	}

@@ -121,24 +121,27 @@ func (c *child) cpu() (time.Duration, error) {
 
 // resident is the memory that the process holds now and at most held, in bytes.
 func (c *child) resident() (now, peak int64, err error) {
+	kinds, err := c.memory()
+	return kinds["VmRSS"], kinds["VmHWM"], err
+}
+
+// memory is what the system counts as the memory of the process, by the names of proc_pid_status(5), in bytes.
+func (c *child) memory() (map[string]int64, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.cmd.Process.Pid))
 	if err != nil {
-		return 0, 0, err
+		return nil, err
 	}
+	kinds := map[string]int64{}
 	for line := range strings.Lines(string(text)) {
-		fields := strings.Fields(line)
-		if len(fields) != 3 {
-			continue
-		}
-		n, _ := strconv.ParseInt(fields[1], 10, 64)
-		switch fields[0] {
-		case "VmRSS:":
-			now = n << 10
-		case "VmHWM:":
-			peak = n << 10
+		if fields := strings.Fields(line); len(fields) == 3 && fields[2] == "kB" {
+			n, err := strconv.ParseInt(fields[1], 10, 64)
+			if err != nil {
+				return nil, err
+			}
+			kinds[strings.TrimSuffix(fields[0], ":")] = n << 10
 		}
 	}
-	return now, peak, nil
+	return kinds, nil
 }
 
 // call runs this binary in a role that prints one JSON value and ends.

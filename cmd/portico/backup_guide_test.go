@@ -40,7 +40,6 @@ func TestBackupGuide(t *testing.T) {
 		token := g.SignIn(t, gatewaytest.Admin, testkit.Password)
 		content := pdf("Kept", 1, 2000)
 		kept := g.upload(t, token, content)
-		require.NoError(t, os.Mkdir(filepath.Join(p.dir, "backups"), 0o700))
 		environ = environ.with(env{"PATH": filepath.Dir(binary) + ":" + os.Getenv("PATH")})
 		blocks := regexp.MustCompile("(?ms)^```console "+d.Name+"\n(.*?)^```$").FindAllStringSubmatch(string(guide), -1)
 		require.Len(t, blocks, 2)

@@ -152,7 +152,7 @@ func TestBackupAndRestoreReplaceNothing(t *testing.T) {
 	after, err := os.ReadFile(archive)
 	require.NoError(t, err)
 	require.Equal(t, before, after)
-	require.Contains(t, p.fails(t, "backup", filepath.Join(p.dir, "nowhere", "backup.tar")), "no such file or directory")
+	require.Contains(t, p.fails(t, "backup", filepath.Join(p.dir, "nowhere", "backup.tar")), "nowhere: there is no such folder; make it")
 
 	files := tree(t, p.dir)
 	require.Contains(t, p.fails(t, "restore", archive), "data holds something, such as ")

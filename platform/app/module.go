@@ -18,9 +18,9 @@ func moduleCommand(p *program) *cobra.Command {
 	var from scaffold.Source
 	begin := &cobra.Command{Use: "new NAME", Short: "Write a module that works, to be changed into yours", Args: cobra.ExactArgs(1),
 		Long: "Writes a module that works: a table, two routes and a setting, with tests on both databases.\n\n" +
-			"In the gateway's sources it becomes modules/NAME, with a line each in modules/modules.go, migrations/chain.txt and\n" +
-			"modules/boundaries_test.go. With --out it becomes a gateway of your own elsewhere: a Go module with the same main.go,\n" +
-			"which lists yours too. Nothing that is there is written over. The guide is docs/guides/module.md.",
+			"In the gateway's sources it becomes modules/NAME, with a line each in modules/modules.go and migrations/chain.txt.\n" +
+			"With --out it becomes a gateway of your own elsewhere: a Go module with the same main.go, which lists yours too.\n" +
+			"Nothing that is there is written over. The guide is docs/guides/module.md.",
 		Example: "  portico module new bookmarks\n  portico module new bookmarks --out ../bookmarks --path example.com/team/bookmarks",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			m := scaffold.Module{Name: args[0]}
@@ -63,7 +63,7 @@ func inTree(cmd *cobra.Command, m scaffold.Module, tree string) error {
 	if err != nil {
 		return err
 	}
-	report(cmd, tree, written, "go test ./modules ./migrations -run 'Golden|Schema' -update", "go test ./modules/"+m.Name)
+	report(cmd, tree, written, "go test ./modules ./migrations ./configs -run 'Golden|Schema|Example' -update", "go test ./modules/"+m.Name)
 	return nil
 }
 

@@ -51,7 +51,12 @@ func part(target string) (*os.File, error) {
 	if _, err := os.Lstat(target); err == nil {
 		return nil, fmt.Errorf("%s: is there already; a backup replaces nothing: name another file", target)
 	}
-	return os.CreateTemp(filepath.Dir(target), "."+filepath.Base(target)+".part-*") // mode 0600
+	file, err := os.CreateTemp(filepath.Dir(target), "."+filepath.Base(target)+".part-*") // mode 0600
+	if errors.Is(err, fs.ErrNotExist) {
+		// Made here, it could lie on another disk than the one that should be there.
+		return nil, fmt.Errorf("%s: there is no such folder; make it, or mount what it is on", filepath.Dir(target))
+	}
+	return file, err
 }
 
 // add writes an entry of which write gives the size bytes. What an earlier one of the name held does not count any more.

@@ -18,7 +18,7 @@ type Source struct {
 var pathForm = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*$`)
 
 // Outside writes a gateway of its own with the module into dir, as the Go module of that path: main.go, which differs
-// from cmd/portico by an import and an entry of the list, and the module's folder. It returns what it has written, as paths
+// from cmd/portico by an import and an entry of the list, the module's folder, and what keeps the data out of git. It returns what it has written, as paths
 // below dir, which must be empty or missing. When it fails, nothing has changed.
 func (m Module) Outside(dir, path string, from Source) ([]string, error) {
 	importers := m.importers(m.Name)
@@ -39,7 +39,9 @@ func (m Module) Outside(dir, path string, from Source) ([]string, error) {
 		return nil, err
 	}
 	step := newRevision()
-	own = append(own, change{path: "main.go", text: m.renamed(mainFile, path+"/"+m.Name, step)})
+	own = append(own,
+		change{path: ".gitignore", text: "/data/\n"}, // holds the keys once the gateway has run
+		change{path: "main.go", text: m.renamed(mainFile, path+"/"+m.Name, step)})
 	return write(dir, append(own, m.files(m.Name, path+"/"+m.Name, step)...))
 }
 

@@ -7,6 +7,7 @@ import (
 	"embed"
 	"encoding/hex"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -52,6 +53,7 @@ func (m Module) files(dir, importPath, step string) (list []change) {
 		name := strings.Replace(e.Name(), word, m.Name, 1)
 		list = append(list, change{path: path.Join(dir, name), text: m.renamed(path.Join(word, e.Name()), importPath, step)})
 	}
+	slices.SortFunc(list, func(a, b change) int { return strings.Compare(a.path, b.path) })
 	return list
 }
 

@@ -15,7 +15,7 @@ func sources(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(root, "go.mod"), []byte("module portico.internal\n"), 0o600))
-	for _, file := range []string{modulesFile, chainFile, edgesFile} {
+	for _, file := range []string{modulesFile, chainFile} {
 		text, err := os.ReadFile(filepath.Join("../..", file))
 		require.NoError(t, err)
 		require.NoError(t, os.MkdirAll(filepath.Join(root, filepath.Dir(file)), 0o755))
@@ -126,9 +126,9 @@ func TestAllOrNothing(t *testing.T) {
 		require.Error(t, err, name)
 		require.Equal(t, before, snapshot(t, root), name)
 	}
-	require.NoError(t, os.WriteFile(filepath.Join(root, edgesFile), []byte("package modules_test\n"), 0o600)) // laid out anew
+	require.NoError(t, os.WriteFile(filepath.Join(root, modulesFile), []byte("package modules\n"), 0o600)) // laid out anew
 	before = snapshot(t, root)
 	_, err := Module{Name: "notes"}.InTree(root)
-	require.ErrorContains(t, err, edgesFile)
+	require.ErrorContains(t, err, modulesFile)
 	require.Equal(t, before, snapshot(t, root))
 }

@@ -13,7 +13,6 @@ const (
 	gateway     = "portico.internal" // the Go module of this tree
 	modulesFile = "modules/modules.go"
 	chainFile   = "migrations/chain.txt"
-	edgesFile   = "modules/boundaries_test.go"
 )
 
 // FindTree returns the folder of the gateway's sources that dir is in, "" where it is in none.
@@ -31,9 +30,8 @@ func FindTree(dir string) string {
 	}
 }
 
-// InTree writes the module into the gateway's sources at root: a folder, and a line each in the list of modules, in the
-// chain of migrations and in the table of who may call whom. It returns what it has written, as paths below root. When it
-// fails, nothing has changed.
+// InTree writes the module into the gateway's sources at root: a folder, and a line each in the list of modules and in the
+// chain of migrations. It returns what it has written, as paths below root. When it fails, nothing has changed.
 func (m Module) InTree(root string) ([]string, error) {
 	dir, step := path.Join("modules", m.Name), newRevision()
 	changes := m.files(dir, gateway+"/"+dir, step)
@@ -44,7 +42,7 @@ func (m Module) InTree(root string) ([]string, error) {
 	for _, e := range []struct {
 		file string
 		edit func(text string) (string, error)
-	}{{modulesFile, m.list}, {chainFile, m.chain(step)}, {edgesFile, m.edge}} {
+	}{{modulesFile, m.list}, {chainFile, m.chain(step)}} {
 		text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(e.file)))
 		if err != nil {
 			return nil, err
@@ -68,7 +66,6 @@ func (m Module) InTree(root string) ([]string, error) {
 var (
 	importLine = regexp.MustCompile(`(?m)^\t"portico\.internal/modules/[a-z0-9]+"\n`)
 	moduleLine = regexp.MustCompile(`(?m)^\t\t[a-z0-9]+\.Module,\n`)
-	edgeLine   = regexp.MustCompile(`(?m)^\t("[a-z0-9]+":) +(\{.*\},)\n`)
 )
 
 func (m Module) list(text string) (string, error) {
@@ -83,25 +80,6 @@ func (m Module) chain(step string) func(string) (string, error) {
 	return func(text string) (string, error) {
 		return text + fmt.Sprintf("%s %s create_%s_items\n", step, m.Name, m.Name), nil
 	}
-}
-
-func (m Module) edge(text string) (string, error) {
-	text, err := insert(text, edgeLine, fmt.Sprintf("\t%q: {\"settings\"},\n", m.Name))
-	if err != nil {
-		return "", err
-	}
-	start, end, width := 0, 0, 0
-	for _, row := range block(text, edgeLine) {
-		if end == 0 {
-			start = row[0]
-		}
-		end, width = row[1], max(width, row[3]-row[2])
-	}
-	aligned := edgeLine.ReplaceAllStringFunc(text[start:end], func(line string) string {
-		row := edgeLine.FindStringSubmatch(line)
-		return fmt.Sprintf("\t%-*s %s\n", width, row[1], row[2])
-	})
-	return text[:start] + aligned + text[end:], nil
 }
 
 // block finds the first lines of the form that follow each other, as [regexp.Regexp.FindAllStringSubmatchIndex] does.
