@@ -72,7 +72,7 @@ type listIn struct {
 }
 
 type listOut struct {
-	Total int64      `header:"X-Total-Count"` // on all pages
+	Total int64 `header:"X-Total-Count"` // on all pages
 	Body  []entryOut
 }
 
