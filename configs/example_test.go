@@ -80,5 +80,5 @@ func TestSettings(t *testing.T) {
 		}
 		require.Regexp(t, pattern, example)
 	}
-	require.Len(t, regexp.MustCompile(`(?m)^ *#[a-z_]+:`).FindAllString(example, -1), 27, "those, and the list of services")
+	require.Len(t, regexp.MustCompile(`(?m)^ *#[a-z_]+:`).FindAllString(example, -1), 28, "those, and the list of services")
 }

@@ -1,0 +1,298 @@
+package modules_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"portico.internal/modules/gatewaytest"
+	"portico.internal/platform/testkit"
+	"portico.internal/platform/testkit/specfuzz"
+)
+
+// unrecorded are the routes that change something and leave nothing in the audit log, with the reason.
+var unrecorded = map[string]string{
+	"PATCH /api/users/me/preferences": "how one's own dashboard is arranged concerns nobody else",
+	"PATCH /api/users/me/color-mode":  "nor does its colour",
+	"POST /api/settings/ai/test":      "nothing is stored",
+	"PATCH /api/admin/storage-config": "of a folder there is nothing to change; modules/storage does it with a bucket",
+}
+
+// deed is one request that changes something. Values in braces are those of the route, and of names learnt before.
+type deed struct {
+	route    string // method and template
+	as       string // root where empty; nobody: -
+	body     string
+	status   int
+	action   string
+	learn    string // a name for the id in the reply, or for its token
+	once     bool   // it cannot be tried in vain before: part of it is not in the database, or it must be quick
+}
+
+const (
+	annsPassword = canary + "!ann"
+	bobsPassword = canary + "!bob"
+	themeColors  = `{"primary":"#000000","on_primary":"#ffffff","secondary":"#111111","background":"#ffffff","surface":"#eeeeee","on_surface":"#000000",` +
+		`"muted":"#777777","border":"#cccccc","accent":"#0000ff","success":"#00ff00","warning":"#ffff00","danger":"#ff0000"}`
+)
+
+func loginBody(email, password string) string {
+	return url.Values{"username": {email}, "password": {password}}.Encode()
+}
+
+// deeds go through all that can be changed, in an order in which each finds what it needs.
+var deeds = []deed{
+	{route: "POST /api/auth/register", as: "-", body: `{"email":"ann@example.com","password":"` + annsPassword + `","full_name":"Ann"}`, status: 201, action: "user.registered", learn: "ann"},
+	{route: "POST /api/auth/login", as: "-", body: loginBody("ann@example.com", annsPassword), status: 200, action: "auth.login", learn: "token:ann"},
+	{route: "PATCH /api/users/me", as: "ann", body: `{"full_name":"Ann B."}`, status: 200, action: "user.changed"},
+	{route: "PUT /api/profile/me", as: "ann", body: `{"phone":"+49 30 123456","position":"Chief"}`, status: 200, action: "profile.changed"},
+	{route: "POST /api/users/me/password", as: "ann", body: `{"current_password":"` + annsPassword + `","new_password":"` + annsPassword + `2"}`, status: 200, action: "user.password_changed", learn: "token:ann"},
+	{route: "POST /api/auth/logout-all", as: "ann", status: 200, action: "user.sessions_ended", learn: "token:ann"},
+
+	{route: "POST /api/admin/users", body: `{"email":"bob@example.com","password":"` + bobsPassword + `"}`, status: 201, action: "user.created", learn: "user_id"},
+	{route: "PATCH /api/admin/users/{user_id}", body: `{"full_name":"Bob","is_admin":true}`, status: 200, action: "user.changed"},
+	{route: "PATCH /api/admin/users/{user_id}/active", body: `{"is_active":false}`, status: 200, action: "user.deactivated"},
+	{route: "PATCH /api/admin/users/{user_id}/active", status: 200, action: "user.activated"},
+	{route: "POST /api/admin/users/{user_id}/password", body: `{"new_password":"` + bobsPassword + `2"}`, status: 204, action: "user.password_set"},
+	{route: "POST /api/admin/users/{user_id}/password", status: 200, action: "user.password_reset_issued", learn: "token:reset"},
+	{route: "POST /api/auth/reset", as: "-", body: `{"token":"{reset}","new_password":"` + bobsPassword + `3"}`, status: 200, action: "user.password_reset", learn: "token:bob"},
+
+	{route: "POST /api/admin/groups", body: `{"name":"Archive"}`, status: 201, action: "group.created", learn: "id"},
+	{route: "PATCH /api/admin/groups/{id}", body: `{"description":"Old things"}`, status: 200, action: "group.changed"},
+	{route: "POST /api/admin/groups/{id}/members/{user_id}", status: 201, action: "group.member_added"},
+	{route: "PATCH /api/admin/groups/{id}/members/{user_id}/admin", body: `{"is_group_admin":true}`, status: 200, action: "group.member_changed"},
+	{route: "POST /api/groups/{id}/members", as: "bob", body: `{"email":"ann@example.com"}`, status: 201, action: "group.member_added"},
+	{route: "DELETE /api/groups/{id}/members/{ann}", as: "bob", status: 204, action: "group.member_removed"},
+	{route: "PUT /api/admin/groups/{id}/members", body: `{"add":["ann@example.com"],"remove":["bob@example.com"]}`, status: 200, action: "group.member_added"},
+	{route: "DELETE /api/admin/groups/{id}/members/{ann}", status: 204, action: "group.member_removed"},
+	{route: "DELETE /api/admin/groups/{id}", status: 204, action: "group.deleted"},
+
+	{route: "PATCH /api/settings/ai", body: `{"provider":"openai","providers":{"openai":{"model":"m","api_key":"sk-` + canary + `-0123456789"}}}`, status: 200, action: "settings.changed"},
+	{route: "PATCH /api/settings/documents/limits", body: `{"max_pdf_mb":7}`, status: 200, action: "settings.changed"},
+	{route: "PATCH /api/settings/system-prompts/{service_id}", body: `{"prompt":"Be brief"}`, status: 200, action: "settings.changed"},
+	{route: "POST /api/settings/themes", body: `{"label":"Night","colors":{"light":` + themeColors + `,"dark":` + themeColors + `}}`, status: 201, action: "theme.created", learn: "theme"},
+	{route: "PATCH /api/settings/themes/{theme}", body: `{"label":"Deep night"}`, status: 200, action: "theme.changed"},
+	{route: "PATCH /api/settings/appearance", body: `{"theme_id":"{theme}"}`, status: 200, action: "settings.changed"},
+	{route: "POST /api/settings/themes/{theme}/duplicate", status: 201, action: "theme.created"},
+	{route: "POST /api/settings/themes/import", body: `{"portico_theme":1,"label":"Day","colors":{"light":` + themeColors + `,"dark":` + themeColors + `}}`, status: 201, action: "theme.created"},
+	{route: "DELETE /api/settings/themes/{theme}", status: 204, action: "theme.deleted"},
+	{route: "POST /api/settings/history/{change}/restore", status: 200, action: "theme.created"},
+	{route: "PATCH /api/plugins/{plugin}/settings", body: `{"title":"Notes","api_key":"` + canary + `-plugin","accounts":[{"name":"a","password":"` + canary + `-account"}]}`, status: 200, action: "plugin.settings_changed", once: true},
+
+	{route: "POST /api/admin/storage-config/migrate", body: `{"backend":"local","config":{"root":"elsewhere"}}`, status: 202, action: "storage.migration_started"},
+	{route: "DELETE /api/admin/storage-config/migrate", status: 202, action: "storage.migration_cancel_requested", once: true},
+	{route: "DELETE /api/admin/users/{user_id}", status: 204, action: "user.deleted"},
+}
+
+// record is an entry as the API shows it.
+type record struct {
+	ID                      string
+	Action, Outcome, Reason string
+	Actor, Target           struct{ Kind, Type, ID, Name string }
+	Changes                 map[string]struct{ Old, New any }
+	Address                 string
+	RequestID               string `json:"request_id"`
+}
+
+func records(t testing.TB, g *testkit.Gateway, query string) []record {
+	t.Helper()
+	r := g.Call(t, request("GET", "/api/admin/audit?"+query, root))
+	require.Equal(t, 200, r.Status, r.Body)
+	var list []record
+	require.NoError(t, json.Unmarshal([]byte(r.Body), &list), r.Body)
+	return list
+}
+
+// walk is a gateway on which deeds are done.
+type walk struct {
+	*testkit.Gateway
+	database testkit.Database
+	known    map[string]string // ids and a reset token, by name
+	tokens   map[string]string // by who has it
+	number   int
+}
+
+func newWalk(t *testing.T, d testkit.Database) *walk {
+	s := newFuzzServices(t)
+	w := &walk{database: d, known: map[string]string{"plugin": "notes", "service_id": "notes"}}
+	w.Gateway = gatewaytest.Start(t, gatewaytest.Spec(), d, map[string]string{"PORTICO_CONFIG": s.config, "PORTICO_SERVICE_TOKEN": serviceToken})
+	w.tokens = map[string]string{"": w.Token(t, root)}
+	for i := range 200 { // so much to move that there is time to cancel
+		door := testkit.Gateway{URL: w.Internal}
+		r := door.Call(t, testkit.Request{Method: "PUT", Path: fmt.Sprint("/internal/storage/objects/", i), Token: serviceToken, Type: "text/plain", Body: "content"})
+		require.Equal(t, 201, r.Status, r.Body)
+	}
+	return w
+}
+
+// fill puts what is known in the place of names in braces.
+func (w *walk) fill(text string) string {
+	for name, value := range w.known {
+		text = strings.ReplaceAll(text, "{"+name+"}", value)
+	}
+	return text
+}
+
+// do sends a request under an id of its own, which it returns.
+func (w *walk) do(t testing.TB, d deed) (id string, r testkit.Reply) {
+	t.Helper()
+	w.number++
+	id = fmt.Sprint("walk-", w.number)
+	method, path, _ := strings.Cut(w.fill(d.route), " ")
+	q := testkit.Request{Method: method, Path: path, Body: w.fill(d.body), Token: w.tokens[d.as], Header: http.Header{"X-Request-Id": {id}}}
+	if path == "/api/auth/login" {
+		q.Type = "application/x-www-form-urlencoded"
+	}
+	return id, w.Call(t, q)
+}
+
+// done does a deed and learns from it.
+func (w *walk) done(t testing.TB, d deed) (id string) {
+	t.Helper()
+	id, r := w.do(t, d)
+	for n := 0; strings.HasPrefix(d.route, "DELETE /api/admin/storage-config") && r.Status != d.status && n < 20; n++ { // it had switched by then
+		require.Eventually(t, func() bool {
+			return w.Call(t, request("POST", "/api/admin/storage-config/migrate", root, fmt.Sprintf(`{"backend":"local","config":{"root":"elsewhere-%d"}}`, n))).Status == 202
+		}, time.Minute, 50*time.Millisecond)
+		id, r = w.do(t, d)
+	}
+	require.Equal(t, d.status, r.Status, "%s: %s", d.route, r.Body)
+	var said struct {
+		ID, Token   string
+		AccessToken string `json:"access_token"`
+	}
+	_ = json.Unmarshal([]byte(r.Body), &said)
+	switch name, token := strings.CutPrefix(d.learn, "token:"); {
+	case token && said.AccessToken != "":
+		w.tokens[name] = said.AccessToken
+	case token:
+		w.known[name] = said.Token
+	case d.learn != "":
+		w.known[d.learn] = said.ID
+	}
+	if d.action == "theme.deleted" {
+		w.known["change"] = firstID(t, w.Call(t, request("GET", "/api/settings/history?key=themes."+w.known["theme"], root)))
+	}
+	return id
+}
+
+// firstID is the id of the first of a list.
+func firstID(t testing.TB, r testkit.Reply) string {
+	t.Helper()
+	var list []struct{ ID string }
+	require.NoError(t, json.Unmarshal([]byte(r.Body), &list), r.Body)
+	require.NotEmpty(t, list)
+	return list[0].ID
+}
+
+// Whatever is changed is recorded, with the change or not at all, and no secret with it. A route that is new, and of which
+// nobody has said what it records, fails here.
+func TestEveryChangeIsRecorded(t *testing.T) {
+	testkit.Migrated(gatewaytest.Plan(t)).Each(t, func(t *testing.T, d testkit.Database) {
+		w := newWalk(t, d)
+		requireAllRoutes(t, w)
+		breakable := newBreakable(t, d)
+		for _, deed := range deeds {
+			breakable.unable(t, func() {
+				if deed.once {
+					return
+				}
+				before := breakable.rows(t)
+				_, r := w.do(t, deed)
+				require.Equal(t, 500, r.Status, "%s was done though it could not be recorded: %s", deed.route, r.Body)
+				require.JSONEq(t, `{"detail":"Internal Server Error"}`, r.Body)
+				require.Equal(t, before, breakable.rows(t), "%s has left something behind", deed.route)
+			})
+			id := w.done(t, deed)
+			found := records(t, w.Gateway, "request_id="+id)
+			require.NotEmpty(t, found, "%s has left no entry", deed.route)
+			last := found[len(found)-1] // of that request the first
+			require.Equal(t, deed.action, last.Action, deed.route)
+			require.Equal(t, "success", last.Outcome)
+			require.Equal(t, "127.0.0.1", last.Address)
+			require.Equal(t, "user", last.Actor.Kind)
+			require.Equal(t, map[string]string{"": root, "-": last.Actor.Name, "ann": "ann@example.com", "bob": "bob@example.com"}[deed.as], last.Actor.Name)
+			require.Contains(t, last.Actor.Name, "@example.com")
+		}
+		table := breakable.text(t)
+		require.Contains(t, table, "ann@example.com", "the search below searches nothing")
+		for _, secret := range []string{canary, w.known["reset"], w.tokens["ann"], w.tokens[""], "eyJ", "$2a$", "123456"} {
+			require.NotContains(t, table, secret)
+		}
+	})
+}
+
+// requireAllRoutes compares the deeds with the document.
+func requireAllRoutes(t *testing.T, w *walk) {
+	t.Helper()
+	document, err := specfuzz.Parse([]byte(w.Call(t, testkit.Request{Method: "GET", Path: "/openapi.json"}).Body))
+	require.NoError(t, err)
+	var changing []string
+	for _, o := range mutating(document) {
+		changing = append(changing, shape(o.String()))
+	}
+	var known []string
+	for _, d := range deeds {
+		known = append(known, shape(d.route))
+	}
+	for route := range unrecorded {
+		known = append(known, shape(route))
+	}
+	slices.Sort(known)
+	slices.Sort(changing)
+	require.Equal(t, changing, slices.Compact(known), "each route that changes something is done here, or has a reason in unrecorded")
+}
+
+// mutating are the operations that may change something of the gateway's own.
+func mutating(document *specfuzz.Document) (list []*specfuzz.Operation) {
+	for _, o := range document.Operations {
+		if o.Method != http.MethodGet && o.Method != http.MethodHead && strings.HasPrefix(o.Path, "/api/") && !strings.HasPrefix(o.Path, "/api/documents") {
+			list = append(list, o)
+		}
+	}
+	return list
+}
+
+// shape is a route without the names of its parameters.
+func shape(route string) string {
+	parts := strings.Split(route, "/")
+	for i := range parts {
+		if strings.HasPrefix(parts[i], "{") {
+			parts[i] = "{}"
+		}
+	}
+	return strings.Join(parts, "/")
+}
+
+// What is refused has changed nothing and leaves nothing, whoever asks, and however.
+func TestRefusalsAreNotRecorded(t *testing.T) {
+	gatewaytest.Each(t, nil, func(t *testing.T, g *testkit.Gateway) {
+		document, err := specfuzz.Parse([]byte(g.Call(t, testkit.Request{Method: "GET", Path: "/openapi.json"}).Body))
+		require.NoError(t, err)
+		require.NotEmpty(t, g.Token(t, ann))
+		refused := 0
+		for i, o := range mutating(document) {
+			path := strings.NewReplacer("{id}", nobodysID, "{user_id}", nobodysID, "{service_id}", "unknown").Replace(o.Path)
+			for j, q := range []testkit.Request{{Body: "{}"}, {As: ann, Body: "{}"}, {As: root, Body: "{"}, {As: root, Body: `{"unknown":1}`}} {
+				q.Method, q.Path, q.Header = o.Method, path, http.Header{"X-Request-Id": {fmt.Sprintf("refused-%d-%d", i, j)}}
+				r := g.Call(t, q)
+				g.Forget(q.As) // it may have ended the sessions
+				require.Less(t, r.Status, 500, r.Body)
+				if r.Status >= 400 {
+					refused++
+					require.Empty(t, records(t, g, "request_id="+q.Header.Get("X-Request-Id")), "%s answers %d", o, r.Status)
+				}
+			}
+		}
+		require.Greater(t, refused, 100)
+	})
+}
+
+const nobodysID = "a0000000-0000-4000-8000-000000000000"
