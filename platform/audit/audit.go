@@ -58,7 +58,7 @@ func (l *Log) Record(ctx context.Context, tx *gorm.DB, events ...Event) error {
 	if l == nil || l.keeper == nil {
 		return nil
 	}
-	circumstances := Entry{At: tx.NowFunc(), Actor: actorOf(ctx), Address: web.ClientAddr(ctx), RequestID: web.RequestID(ctx)}
+	circumstances := Entry{At: tx.NowFunc(), Actor: actorOf(ctx), Address: line(web.ClientAddr(ctx), MaxAction), RequestID: web.RequestID(ctx)}
 	var entries []Entry
 	for _, e := range events {
 		if e.Changes != nil && len(e.Changes) == 0 {
@@ -76,7 +76,7 @@ func (l *Log) Record(ctx context.Context, tx *gorm.DB, events ...Event) error {
 
 // The most characters that the texts of an entry have.
 const (
-	MaxAction = 64 // also of the type of a target
+	MaxAction = 64 // also of the type of a target, and of an address
 	MaxID     = 200
 	MaxName   = 320 // an e-mail address
 	MaxReason = 200
