@@ -19,7 +19,10 @@ CREATE INDEX ix_audit_entries_action ON audit_entries USING btree (action, id);
 CREATE INDEX ix_audit_entries_actor_id ON audit_entries USING btree (actor_id, id);
 CREATE INDEX ix_audit_entries_actor_name ON audit_entries USING btree (actor_name, id);
 CREATE INDEX ix_audit_entries_address ON audit_entries USING btree (address, id);
-CREATE INDEX ix_audit_entries_target ON audit_entries USING btree (target_id, id);
+CREATE INDEX ix_audit_entries_failures ON audit_entries USING btree (id) WHERE ((outcome)::text = 'failure'::text);
+CREATE INDEX ix_audit_entries_request_id ON audit_entries USING btree (request_id);
+CREATE INDEX ix_audit_entries_target_id ON audit_entries USING btree (target_id, id);
+CREATE INDEX ix_audit_entries_target_type ON audit_entries USING btree (target_type, id);
 CREATE TABLE group_memberships (
  group_id character varying(36) NOT NULL,
  user_id character varying(36) NOT NULL,

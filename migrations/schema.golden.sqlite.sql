@@ -20,7 +20,10 @@ CREATE INDEX ix_audit_entries_action ON audit_entries (action, id);
 CREATE INDEX ix_audit_entries_actor_id ON audit_entries (actor_id, id);
 CREATE INDEX ix_audit_entries_actor_name ON audit_entries (actor_name, id);
 CREATE INDEX ix_audit_entries_address ON audit_entries (address, id);
-CREATE INDEX ix_audit_entries_target ON audit_entries (target_id, id);
+CREATE INDEX ix_audit_entries_failures ON audit_entries (id) WHERE outcome = 'failure';
+CREATE INDEX ix_audit_entries_request_id ON audit_entries (request_id);
+CREATE INDEX ix_audit_entries_target_id ON audit_entries (target_id, id);
+CREATE INDEX ix_audit_entries_target_type ON audit_entries (target_type, id);
 CREATE TABLE group_memberships (
  group_id VARCHAR(36) NOT NULL,
  user_id VARCHAR(36) NOT NULL,

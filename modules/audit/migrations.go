@@ -40,8 +40,11 @@ var migrations = []migrate.Step{
 				`CREATE INDEX ix_audit_entries_actor_id ON audit_entries (actor_id, id)`,
 				`CREATE INDEX ix_audit_entries_actor_name ON audit_entries (actor_name, id)`,
 				`CREATE INDEX ix_audit_entries_action ON audit_entries (action, id)`,
-				`CREATE INDEX ix_audit_entries_target ON audit_entries (target_id, id)`,
+				`CREATE INDEX ix_audit_entries_target_type ON audit_entries (target_type, id)`,
+				`CREATE INDEX ix_audit_entries_target_id ON audit_entries (target_id, id)`,
 				`CREATE INDEX ix_audit_entries_address ON audit_entries (address, id)`,
+				`CREATE INDEX ix_audit_entries_request_id ON audit_entries (request_id)`,
+				`CREATE INDEX ix_audit_entries_failures ON audit_entries (id) WHERE outcome = 'failure'`,
 			}, frozen...)...)(tx)
 		},
 		Adds: []string{

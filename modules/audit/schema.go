@@ -13,7 +13,7 @@ import (
 // filter says which entries are meant: those that all of its fields fit.
 type filter struct {
 	Actor      string `query:"actor" maxLength:"320" doc:"Id of a user, or the e-mail address at the time"`
-	Action     string `query:"action" maxLength:"64" doc:"Such as group.created, or group for all that begin with it and a dot"`
+	Action     string `query:"action" maxLength:"64" doc:"Such as group.created, or group for all whose first word it is"`
 	TargetType string `query:"target_type" maxLength:"64"`
 	TargetID   string `query:"target_id" maxLength:"200"`
 	Outcome    string `query:"outcome" enum:"success,failure"`

@@ -59,12 +59,18 @@ func (f *filter) where(entries *gorm.DB) *gorm.DB {
 	default:
 		entries = entries.Where("actor_name = ?", f.Actor)
 	}
-	if f.Action != "" {
-		// All that begins with the word and a dot; the character after that is the slash.
-		entries = entries.Where("(action = ? OR action >= ? AND action < ?)", f.Action, f.Action+".", f.Action+"/")
+	switch {
+	case f.Action == "":
+	case strings.Contains(f.Action, "."):
+		entries = entries.Where("action = ?", f.Action)
+	default: // all that begins with the word and a dot, after which comes the slash
+		entries = entries.Where("action >= ? AND action < ?", f.Action+".", f.Action+"/")
+	}
+	if f.Outcome != "" { // no parameter, so that the index of failures is seen to fit
+		entries = entries.Where("outcome = '" + map[bool]string{true: failure, false: success}[f.Outcome == failure] + "'")
 	}
 	for _, exact := range []struct{ column, value string }{
-		{"target_type", f.TargetType}, {"target_id", f.TargetID}, {"outcome", f.Outcome}, {"address", f.Address}, {"request_id", f.RequestID},
+		{"target_type", f.TargetType}, {"target_id", f.TargetID}, {"address", f.Address}, {"request_id", f.RequestID},
 	} {
 		if exact.value != "" {
 			entries = entries.Where(exact.column+" = ?", exact.value)
@@ -79,33 +85,25 @@ func (f *filter) where(entries *gorm.DB) *gorm.DB {
 	return entries
 }
 
-// newest reads entries, those before the one with the id where it is not empty.
-func (s *service) newest(ctx context.Context, f *filter, before string, limit int) *gorm.DB {
-	page := f.where(s.db.WithContext(ctx).Model(&Entry{})).Order("id DESC").Limit(limit)
+// newest reads entries, those before the one with the id where it is not empty. Their ids are found first, so that what is
+// sorted is short.
+func (s *service) newest(ctx context.Context, f *filter, before string, limit int) (rows []Entry, err error) {
+	db := s.db.WithContext(ctx)
+	page := f.where(db.Model(&Entry{})).Select("id").Order("id DESC").Limit(limit)
 	if before != "" {
 		page = page.Where("id < ?", before)
 	}
-	return page
+	err = db.Where("id IN (?)", page).Order("id DESC").Find(&rows).Error
+	return rows, err
 }
 
-// list returns a page, and how many entries match on all pages.
+// list returns a page, and how many entries match on all pages. These are counted only where the page does not tell.
 func (s *service) list(ctx context.Context, f *filter, before string, limit int) (rows []Entry, total int64, err error) {
-	var counted []struct {
-		Entry `gorm:"embedded"`
-		Total int64
+	if rows, err = s.newest(ctx, f, before, limit); err != nil || before == "" && len(rows) < limit {
+		return rows, int64(len(rows)), err
 	}
-	count := f.where(s.db.Model(&Entry{})).Select("COUNT(*)")
-	if err := s.newest(ctx, f, before, limit).Select("*, (?) AS total", count).Find(&counted).Error; err != nil {
-		return nil, 0, err
-	}
-	if len(counted) == 0 {
-		err = count.WithContext(ctx).Scan(&total).Error
-		return nil, total, err
-	}
-	for _, row := range counted {
-		rows = append(rows, row.Entry)
-	}
-	return rows, counted[0].Total, nil
+	err = f.where(s.db.WithContext(ctx).Model(&Entry{})).Count(&total).Error
+	return rows, total, err
 }
 
 // piece is how many entries an export reads at once.
@@ -114,8 +112,8 @@ const piece = 500
 // each gives the entries to take, the newest first, in pieces: no connection waits for a slow reader.
 func (s *service) each(ctx context.Context, f *filter, take func(*Entry) error) error {
 	for before := ""; ; {
-		var rows []Entry
-		if err := s.newest(ctx, f, before, piece).Find(&rows).Error; err != nil {
+		rows, err := s.newest(ctx, f, before, piece)
+		if err != nil {
 			return err
 		}
 		for i := range rows {

@@ -18,8 +18,8 @@ func moduleCommand(p *program) *cobra.Command {
 	var from scaffold.Source
 	begin := &cobra.Command{Use: "new NAME", Short: "Write a module that works, to be changed into yours", Args: cobra.ExactArgs(1),
 		Long: "Writes a module that works: a table, two routes and a setting, with tests on both databases.\n\n" +
-			"In the gateway's sources it becomes modules/NAME, with a line each in modules/modules.go, migrations/chain.txt and\n" +
-			"modules/boundaries_test.go. With --out it becomes a gateway of your own elsewhere: a Go module with the same main.go,\n" +
+			"In the gateway's sources it becomes modules/NAME, with lines in modules/modules.go, migrations/chain.txt,\n" +
+			"modules/boundaries_test.go and modules/audit_deeds_test.go. With --out it becomes a gateway of your own elsewhere: a Go module with the same main.go,\n" +
 			"which lists yours too. Nothing that is there is written over. The guide is docs/guides/module.md.",
 		Example: "  portico module new bookmarks\n  portico module new bookmarks --out ../bookmarks --path example.com/team/bookmarks",
 		RunE: func(cmd *cobra.Command, args []string) error {

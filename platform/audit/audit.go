@@ -16,7 +16,7 @@ import (
 
 // Event is something that somebody has done, or has tried to do.
 type Event struct {
-	Action  string  // words with a dot between, the kind of thing first: group.created
+	Action  string  // two words with a dot between, the kind of thing first: group.created
 	Target  Target  // what it was done to
 	Changes Changes // nil where there is nothing to compare; of changes that are none nothing is recorded
 	Failure string  // why it came to nothing, in a few words; empty: it was done

@@ -15,7 +15,7 @@ func sources(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(root, "go.mod"), []byte("module portico.internal\n"), 0o600))
-	for _, file := range []string{modulesFile, chainFile, edgesFile} {
+	for _, file := range []string{modulesFile, chainFile, edgesFile, deedsFile} {
 		text, err := os.ReadFile(filepath.Join("../..", file))
 		require.NoError(t, err)
 		require.NoError(t, os.MkdirAll(filepath.Join(root, filepath.Dir(file)), 0o755))

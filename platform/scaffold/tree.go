@@ -1,6 +1,7 @@
 package scaffold
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -14,6 +15,7 @@ const (
 	modulesFile = "modules/modules.go"
 	chainFile   = "migrations/chain.txt"
 	edgesFile   = "modules/boundaries_test.go"
+	deedsFile   = "modules/audit_deeds_test.go"
 )
 
 // FindTree returns the folder of the gateway's sources that dir is in, "" where it is in none.
@@ -31,8 +33,8 @@ func FindTree(dir string) string {
 	}
 }
 
-// InTree writes the module into the gateway's sources at root: a folder, and a line each in the list of modules, in the
-// chain of migrations and in the table of who may call whom. It returns what it has written, as paths below root. When it
+// InTree writes the module into the gateway's sources at root: a folder, and lines in the list of modules, in the chain of
+// migrations, in the table of who may call whom and in the list of what is recorded. It returns what it has written, as paths below root. When it
 // fails, nothing has changed.
 func (m Module) InTree(root string) ([]string, error) {
 	dir, step := path.Join("modules", m.Name), newRevision()
@@ -44,7 +46,7 @@ func (m Module) InTree(root string) ([]string, error) {
 	for _, e := range []struct {
 		file string
 		edit func(text string) (string, error)
-	}{{modulesFile, m.list}, {chainFile, m.chain(step)}, {edgesFile, m.edge}} {
+	}{{modulesFile, m.list}, {chainFile, m.chain(step)}, {edgesFile, m.edge}, {deedsFile, m.deeds}} {
 		text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(e.file)))
 		if err != nil {
 			return nil, err
@@ -102,6 +104,19 @@ func (m Module) edge(text string) (string, error) {
 		return fmt.Sprintf("\t%-*s %s\n", width, row[1], row[2])
 	})
 	return text[:start] + aligned + text[end:], nil
+}
+
+// deeds puts what the module's routes do at the end of the list.
+func (m Module) deeds(text string) (string, error) {
+	before, ok := strings.CutSuffix(text, "}\n")
+	if !ok {
+		return "", errors.New("the list is not at the end of it")
+	}
+	return before + strings.ReplaceAll(`
+	{route: "POST /api/notes", as: "ann", body: `+"`"+`{"title":"Tea"}`+"`"+`, status: 201, action: "notes.created", learn: "notes"},
+	{route: "DELETE /api/notes/{notes}", as: "ann", status: 204, action: "notes.deleted"},
+	{route: "PATCH /api/settings/notes", body: `+"`"+`{"max_title":9}`+"`"+`, status: 200, action: "settings.changed"},
+`, word, m.Name) + "}\n", nil
 }
 
 // block finds the first lines of the form that follow each other, as [regexp.Regexp.FindAllStringSubmatchIndex] does.
