@@ -73,6 +73,9 @@ func writeLate(w http.ResponseWriter, status int, contentType string, write func
 	if err == nil {
 		err = out.Flush()
 	}
+	if err == nil && !late.begun { // there was nothing to write
+		_, err = late.Write(nil)
+	}
 	if late.left {
 		return nil
 	}
