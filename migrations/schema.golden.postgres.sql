@@ -1,3 +1,28 @@
+CREATE TABLE audit_entries (
+ id character varying(36) NOT NULL,
+ at timestamp with time zone NOT NULL,
+ actor_kind character varying(16) NOT NULL,
+ actor_id character varying(64),
+ actor_name character varying(320),
+ action character varying(64) NOT NULL,
+ target_type character varying(64),
+ target_id character varying(200),
+ target_name character varying(320),
+ outcome character varying(16) NOT NULL,
+ reason character varying(200),
+ changes text,
+ address character varying(64),
+ request_id character varying(64),
+ CONSTRAINT audit_entries_pkey PRIMARY KEY (id)
+);
+CREATE INDEX ix_audit_entries_action ON audit_entries USING btree (action, id);
+CREATE INDEX ix_audit_entries_actor_id ON audit_entries USING btree (actor_id, id);
+CREATE INDEX ix_audit_entries_actor_name ON audit_entries USING btree (actor_name, id);
+CREATE INDEX ix_audit_entries_address ON audit_entries USING btree (address, id);
+CREATE INDEX ix_audit_entries_failures ON audit_entries USING btree (id) WHERE ((outcome)::text = 'failure'::text);
+CREATE INDEX ix_audit_entries_request_id ON audit_entries USING btree (request_id);
+CREATE INDEX ix_audit_entries_target_id ON audit_entries USING btree (target_id, id);
+CREATE INDEX ix_audit_entries_target_type ON audit_entries USING btree (target_type, id);
 CREATE TABLE group_memberships (
  group_id character varying(36) NOT NULL,
  user_id character varying(36) NOT NULL,

@@ -1,3 +1,29 @@
+CREATE TRIGGER audit_entries_frozen BEFORE UPDATE ON audit_entries BEGIN SELECT RAISE(ABORT, 'entries of the audit log are not changed'); END;
+CREATE TABLE audit_entries (
+ id VARCHAR(36) NOT NULL,
+ at DATETIME NOT NULL,
+ actor_kind VARCHAR(16) NOT NULL,
+ actor_id VARCHAR(64) ,
+ actor_name VARCHAR(320) ,
+ action VARCHAR(64) NOT NULL,
+ target_type VARCHAR(64) ,
+ target_id VARCHAR(200) ,
+ target_name VARCHAR(320),
+ outcome VARCHAR(16) NOT NULL,
+ reason VARCHAR(200),
+ changes TEXT,
+ address VARCHAR(64) ,
+ request_id VARCHAR(64) ,
+ PRIMARY KEY (id)
+);
+CREATE INDEX ix_audit_entries_action ON audit_entries (action, id);
+CREATE INDEX ix_audit_entries_actor_id ON audit_entries (actor_id, id);
+CREATE INDEX ix_audit_entries_actor_name ON audit_entries (actor_name, id);
+CREATE INDEX ix_audit_entries_address ON audit_entries (address, id);
+CREATE INDEX ix_audit_entries_failures ON audit_entries (id) WHERE outcome = 'failure';
+CREATE INDEX ix_audit_entries_request_id ON audit_entries (request_id);
+CREATE INDEX ix_audit_entries_target_id ON audit_entries (target_id, id);
+CREATE INDEX ix_audit_entries_target_type ON audit_entries (target_type, id);
 CREATE TABLE group_memberships (
  group_id VARCHAR(36) NOT NULL,
  user_id VARCHAR(36) NOT NULL,

@@ -11,6 +11,7 @@ import (
 	"gorm.io/gorm"
 
 	"portico.internal/modules"
+	"portico.internal/platform/audit"
 	"portico.internal/platform/changes"
 	"portico.internal/platform/config"
 	"portico.internal/platform/module"
@@ -55,7 +56,10 @@ func validate(list []module.Module) error {
 	return fx.ValidateApp(
 		fx.NopLogger,
 		fx.Supply(config.Base{}, slog.Default(), &gorm.DB{}, &changes.Feed{}, &secrets.Keyring{}, &upstream.Registry{}, module.Console{Writer: io.Discard}),
-		fx.Provide(func() prometheus.Registerer { return prometheus.NewRegistry() }),
+		fx.Provide(
+			func() prometheus.Registerer { return prometheus.NewRegistry() },
+			func(k module.Optional[audit.Keeper]) *audit.Log { return audit.NewLog(k.Value) },
+		),
 		module.Assemble(list).Options,
 		fx.Invoke(func(module.Gathered) {}),
 	)

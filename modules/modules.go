@@ -2,6 +2,7 @@
 package modules
 
 import (
+	"portico.internal/modules/audit"
 	"portico.internal/modules/auth"
 	"portico.internal/modules/dashboard"
 	"portico.internal/modules/docproxy"
@@ -17,6 +18,7 @@ import (
 // All are the modules of this tree, one line each, sorted.
 func All() []module.Module {
 	return []module.Module{
+		audit.Module,
 		auth.Module,
 		dashboard.Module,
 		docproxy.Module,

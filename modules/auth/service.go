@@ -14,6 +14,7 @@ import (
 	"gorm.io/gorm"
 
 	"portico.internal/modules/users"
+	"portico.internal/platform/audit"
 	"portico.internal/platform/config"
 	"portico.internal/platform/errs"
 	"portico.internal/platform/identity"
@@ -26,18 +27,20 @@ type service struct {
 	tokens   *tokens
 	throttle *throttle
 	attempts *attempts
+	db       *gorm.DB
+	audit    *audit.Log
 	log      *slog.Logger
 	proof    func() error // that the keys work
 }
 
 var _ identity.Authenticator = (*service)(nil)
 
-func newService(c Config, accounts users.Accounts, t *tokens, a *attempts, db *gorm.DB, log *slog.Logger) (*service, error) {
+func newService(c Config, accounts users.Accounts, t *tokens, a *attempts, db *gorm.DB, l *audit.Log, log *slog.Logger) (*service, error) {
 	secret, err := t.keys.secret("portico login throttle")
 	if err != nil {
 		return nil, err
 	}
-	return &service{accounts, t, newThrottle(c.LoginFailuresPerMinute, secret, db), a, log, sync.OnceValue(t.prove)}, nil
+	return &service{accounts, t, newThrottle(c.LoginFailuresPerMinute, secret, db), a, db, l, log, sync.OnceValue(t.prove)}, nil
 }
 
 // tokensOf uses the configured keys, else those in the data directory.
@@ -89,10 +92,17 @@ func (s *service) Authenticate(r *http.Request) (*identity.Caller, error) {
 func (s *service) login(ctx context.Context, username, password string) (*accessToken, error) {
 	who := loginName(username)
 	var session users.Session
-	ok, err := s.attempt(ctx, who, func(a *attempt) (ok bool, err error) {
-		if session, ok, err = s.accounts.SignIn(ctx, username, password); ok {
-			err = a.allowed(ctx) // other replicas may have counted failures while this one looked at the password
-		}
+	event := func() audit.Event {
+		return audit.Event{Action: "auth.login", Target: account(session.UserID, who.email), Failure: session.Refused}
+	}
+	ok, err := s.attempt(ctx, who, event, func(a *attempt) (ok bool, err error) {
+		session, ok, err = s.accounts.SignIn(ctx, username, password, func(tx *gorm.DB, begun users.Session) error {
+			if err := a.allowed(tx); err != nil { // other replicas may have counted failures while this one looked at the password
+				return err
+			}
+			return s.audit.Record(audit.As(ctx, audit.User(begun.UserID, who.email)), tx,
+				audit.Event{Action: "auth.login", Target: account(begun.UserID, who.email)})
+		})
 		return ok, err
 	})
 	switch {
@@ -106,15 +116,30 @@ func (s *service) login(ctx context.Context, username, password string) (*access
 	return s.grant(session)
 }
 
-// attempt lets somebody try a password, unless they have failed too often.
-func (s *service) attempt(ctx context.Context, who name, try func(*attempt) (right bool, err error)) (right bool, err error) {
+// account is one as the audit log names it.
+func account(id, email string) audit.Target { return audit.Target{Type: "user", ID: id, Name: email} }
+
+// attempt lets somebody try a password, unless they have failed too often. A failure is recorded as the event says then.
+func (s *service) attempt(ctx context.Context, who name, event func() audit.Event, try func(*attempt) (right bool, err error)) (right bool, err error) {
 	defer func() {
 		s.attempts.count(right, err)
 		if errs.KindOf(err) == errs.TooManyRequests {
 			s.log.WarnContext(ctx, "login throttled", "email", who.email, "address", web.ClientAddr(ctx))
 		}
 	}()
+	failure := func(reason string) func(tx *gorm.DB) error {
+		return func(tx *gorm.DB) error {
+			e := event()
+			e.Failure = cmp.Or(reason, e.Failure, "ended before the answer")
+			return s.audit.Record(ctx, tx, e)
+		}
+	}
 	a, err := s.throttle.begin(ctx, who.key, clientAddr(ctx))
+	defer func() {
+		if errs.KindOf(err) == errs.TooManyRequests {
+			err = cmp.Or(a.refused(ctx, failure("throttled")), err)
+		}
+	}()
 	if err != nil {
 		return false, err
 	}
@@ -122,7 +147,7 @@ func (s *service) attempt(ctx context.Context, who name, try func(*attempt) (rig
 	failed := true // also when it panics
 	defer func() {
 		if failed {
-			err = cmp.Or(err, a.fail(ctx))
+			err = cmp.Or(err, a.fail(ctx, failure("")))
 		}
 	}()
 	right, err = try(a)
@@ -136,7 +161,10 @@ func (s *service) attempt(ctx context.Context, who name, try func(*attempt) (rig
 // changePassword asks for the current password as a login does, for the session may be in other hands.
 func (s *service) changePassword(ctx context.Context, by *identity.Caller, current, password string) (*accessToken, error) {
 	var session users.Session
-	ok, err := s.attempt(ctx, loginName(by.Email), func(*attempt) (ok bool, err error) {
+	event := func() audit.Event {
+		return audit.Event{Action: "user.password_changed", Target: account(by.ID, by.Email), Failure: "wrong password"}
+	}
+	ok, err := s.attempt(ctx, loginName(by.Email), event, func(*attempt) (ok bool, err error) {
 		session, ok, err = s.accounts.ChangePassword(ctx, by, current, password)
 		return ok, err
 	})

@@ -12,8 +12,10 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"gorm.io/gorm"
 
 	"portico.internal/modules/users"
+	"portico.internal/platform/database"
 	"portico.internal/platform/errs"
 	"portico.internal/platform/identity"
 )
@@ -21,12 +23,16 @@ import (
 // fakeAccounts knows one user and does as it is told about passwords.
 type fakeAccounts struct {
 	users.Accounts
+	db            *gorm.DB
 	checkPassword func(context.Context) (bool, error)
 }
 
-func (f fakeAccounts) SignIn(ctx context.Context, _, _ string) (users.Session, bool, error) {
+func (f fakeAccounts) SignIn(ctx context.Context, _, _ string, then func(*gorm.DB, users.Session) error) (users.Session, bool, error) {
 	ok, err := f.checkPassword(ctx)
-	return justNow(), ok, err
+	if ok && err == nil {
+		err = database.Write(ctx, f.db, func(tx *gorm.DB) error { return then(tx, justNow()) })
+	}
+	return justNow(), ok && err == nil, err
 }
 
 func (fakeAccounts) Identity(context.Context, string, time.Time) (*identity.Caller, error) {
@@ -36,7 +42,7 @@ func (fakeAccounts) Identity(context.Context, string, time.Time) (*identity.Call
 func serviceWith(t testing.TB, failures int, check func(context.Context) (bool, error)) *service {
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	db := counting.SQLite(t).Open(t)
-	return must(newService(Config{LoginFailuresPerMinute: failures}, fakeAccounts{checkPassword: check}, newTokens(ourPair(), time.Hour), newAttempts(), db, log))
+	return must(newService(Config{LoginFailuresPerMinute: failures}, fakeAccounts{db: db, checkPassword: check}, newTokens(ourPair(), time.Hour), newAttempts(), db, nil, log))
 }
 
 func TestWhatCountsAsAFailedLogin(t *testing.T) {
@@ -89,7 +95,7 @@ func TestRightPasswordThatIsDecidedTooLate(t *testing.T) {
 		s = serviceWith(t, 2, func(ctx context.Context) (bool, error) {
 			elsewhere := newThrottle(2, s.throttle.secret, s.throttle.db)
 			for range failures {
-				require.NoError(t, must(elsewhere.begin(ctx, owner, netip.Addr{})).fail(ctx))
+				require.NoError(t, must(elsewhere.begin(ctx, owner, netip.Addr{})).fail(ctx, unrecorded))
 			}
 			return true, nil
 		})

@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/netip"
 	"time"
@@ -55,10 +56,13 @@ type attempt struct {
 	throttle         *throttle
 	address, account string      // keys; an account is one from this address
 	leave            func(error) // gives the place back, with what the attempt has failed with
+
+	full string // the key of the count that is full
+	told bool   // and whether that has been told in this minute
 }
 
 // begin lets an attempt pass, to be ended by leave. It fails with errs.TooManyRequests, and after how long to try again,
-// when there were too many failures, and with errs.Unavailable when too many attempts are waiting, or one has waited for
+// when there were too many failures, for which the attempt is returned all the same, and with errs.Unavailable when too many attempts are waiting, or one has waited for
 // too long, for others to be decided. Those who wait for one that hung fail as it did.
 func (t *throttle) begin(ctx context.Context, account string, from netip.Addr) (*attempt, error) {
 	if t.perAccount == 0 {
@@ -70,9 +74,9 @@ func (t *throttle) begin(ctx context.Context, account string, from netip.Addr) (
 	if a.leave, err = t.places.Take(ctx, turns.Key{Name: a.account, Limit: t.perAccount}, turns.Key{Name: a.address, Limit: t.perAddress}); err != nil {
 		return nil, err
 	}
-	if err := a.allowed(ctx); err != nil {
+	if err := a.allowed(t.db.WithContext(ctx)); err != nil {
 		a.leave(err)
-		return nil, err
+		return a, err
 	}
 	return a, nil
 }
@@ -82,20 +86,20 @@ func errBusy() error {
 }
 
 // allowed fails as begin does when there have been too many failures by now, counted by any replica.
-func (a *attempt) allowed(ctx context.Context) error {
+func (a *attempt) allowed(db *gorm.DB) error {
 	if a.throttle.perAccount == 0 {
 		return nil
 	}
-	return a.look(a.throttle.db.WithContext(ctx))
+	return a.look(db)
 }
 
-// fail counts the attempt as a failure for a minute from now, also when ctx has ended. It fails as begin does when others
-// have brought the count to its bound meanwhile.
-func (a *attempt) fail(ctx context.Context) error {
-	if a.throttle.perAccount == 0 {
-		return nil
-	}
+// fail counts the attempt as a failure for a minute from now, also when ctx has ended, with what record does in the same
+// transaction. It fails as begin does when others have brought the count to its bound meanwhile.
+func (a *attempt) fail(ctx context.Context, record func(tx *gorm.DB) error) error {
 	return database.Write(context.WithoutCancel(ctx), a.throttle.db, func(tx *gorm.DB) error {
+		if a.throttle.perAccount == 0 {
+			return record(tx)
+		}
 		if err := a.turn(tx); err != nil {
 			return err
 		}
@@ -105,12 +109,30 @@ func (a *attempt) fail(ctx context.Context) error {
 			case counted.Error != nil:
 				return counted.Error
 			case counted.RowsAffected == 1:
-				return a.sweep(tx)
+				return errors.Join(record(tx), a.sweep(tx))
 			}
 			if err := a.look(tx); err != nil { // else one is over by now
 				return err
 			}
 		}
+	})
+}
+
+// refused runs record in a transaction, unless one of any replica has in this minute for the same count that is full. So
+// what a crowd of attempts leaves behind is bounded by the time it takes.
+func (a *attempt) refused(ctx context.Context, record func(tx *gorm.DB) error) error {
+	if a.told {
+		return nil
+	}
+	return database.Write(context.WithoutCancel(ctx), a.throttle.db, func(tx *gorm.DB) error {
+		if err := a.turn(tx); err != nil {
+			return err
+		}
+		first := tx.Exec(tellOnce, a.values(tx))
+		if first.Error != nil || first.RowsAffected == 0 {
+			return first.Error
+		}
+		return record(tx)
 	})
 }
 
@@ -134,7 +156,14 @@ const (
 		(SELECT failed_at FROM login_failures WHERE address_key = @address AND failed_at > @now - @window
 			ORDER BY failed_at DESC LIMIT 1 OFFSET @per_address - 1) AS address,
 		(SELECT failed_at FROM login_failures WHERE address_key = @address AND account_key = @account AND failed_at > @now - @window
-			ORDER BY failed_at DESC LIMIT 1 OFFSET @per_account - 1) AS account`
+			ORDER BY failed_at DESC LIMIT 1 OFFSET @per_account - 1) AS account,
+		(SELECT count(*) > 0 FROM login_failures WHERE address_key = @address_told AND failed_at > @now - @window) AS address_told,
+		(SELECT count(*) > 0 FROM login_failures WHERE address_key = @account_told AND failed_at > @now - @window) AS account_told`
+
+	// That a count is full has a row as well, under a key of its own.
+	tellOnce = `INSERT INTO login_failures (id, address_key, account_key, failed_at)
+		SELECT @id, @full_told, @full_told, @now
+		WHERE NOT EXISTS (SELECT 1 FROM login_failures WHERE address_key = @full_told AND failed_at > @now - @window)`
 
 	sweepFailures = `DELETE FROM login_failures WHERE id IN
 		(SELECT id FROM login_failures WHERE failed_at <= @now - @window ORDER BY failed_at LIMIT @sweep`
@@ -143,6 +172,7 @@ const (
 func (a *attempt) values(tx *gorm.DB) map[string]any {
 	return map[string]any{
 		"id": uuid.NewString(), "address": a.address, "account": a.account, "now": databaseTime(tx), "window": window.Microseconds(),
+		"address_told": a.throttle.key("told", a.address), "account_told": a.throttle.key("told", a.account), "full_told": a.throttle.key("told", a.full),
 		"per_address": a.throttle.perAddress, "per_account": a.throttle.perAccount, "sweep": sweep,
 	}
 }
@@ -150,8 +180,9 @@ func (a *attempt) values(tx *gorm.DB) map[string]any {
 // look fails with errs.TooManyRequests while one of the two counts is full.
 func (a *attempt) look(tx *gorm.DB) error {
 	var full struct {
-		Now              int64
-		Address, Account *int64
+		Now                      int64
+		Address, Account         *int64
+		AddressTold, AccountTold bool
 	}
 	if err := tx.Raw(fullSince, a.values(tx)).Scan(&full).Error; err != nil {
 		return err
@@ -164,6 +195,10 @@ func (a *attempt) look(tx *gorm.DB) error {
 	}
 	if after <= 0 {
 		return nil
+	}
+	a.full, a.told = a.account, full.AccountTold
+	if full.Address != nil { // whatever the account: there may be any number of them
+		a.full, a.told = a.address, full.AddressTold
 	}
 	return errs.New(errs.TooManyRequests, "Too many failed logins, try again later").Retry(after)
 }

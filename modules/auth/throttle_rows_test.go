@@ -62,8 +62,8 @@ func TestThrottleWithoutADatabase(t *testing.T) {
 	a := must(c.begin(t.Context(), "owner", home))
 	relay.Down()
 
-	require.Equal(t, errs.Unavailable, errs.KindOf(a.fail(t.Context())))
-	require.Equal(t, errs.Unavailable, errs.KindOf(a.allowed(t.Context())))
+	require.Equal(t, errs.Unavailable, errs.KindOf(a.fail(t.Context(), unrecorded)))
+	require.Equal(t, errs.Unavailable, errs.KindOf(a.allowed(c.db.WithContext(t.Context()))))
 	a.leave(nil)
 	require.Equal(t, errs.Unavailable, errs.KindOf(c.try("owner", home, true)))
 	require.Zero(t, c.places.Len())

@@ -36,6 +36,9 @@ func newCounter(t *testing.T, failures int, d testkit.Database) counter {
 	return counter{t, newThrottle(failures, []byte("of all replicas"), d.Open(t))}
 }
 
+// unrecorded is a failure of which nothing else is kept.
+func unrecorded(*gorm.DB) error { return nil }
+
 // try makes one attempt that ends at once, and returns the error that refused it.
 func (c counter) try(account string, from netip.Addr, failed bool) error {
 	c.Helper()
@@ -45,9 +48,9 @@ func (c counter) try(account string, from netip.Addr, failed bool) error {
 	}
 	defer a.leave(nil)
 	if failed {
-		return a.fail(c.Context())
+		return a.fail(c.Context(), unrecorded)
 	}
-	return a.allowed(c.Context())
+	return a.allowed(c.db.WithContext(c.Context()))
 }
 
 // pass lets so much time go by, which is more than a test takes.
@@ -153,11 +156,12 @@ func TestThrottleIgnoresSuccess(t *testing.T) {
 }
 
 func TestThrottleOff(t *testing.T) {
-	c := counter{t, newThrottle(0, nil, nil)} // it does without a database
+	c := counter{t, newThrottle(0, nil, counting.SQLite(t).Open(t))}
 	for range 1000 {
 		require.NoError(t, c.try("owner", home, true))
 		require.NoError(t, c.try("owner", home, false))
 	}
+	require.Zero(t, c.rows())
 }
 
 func TestThrottleCountsNetworksOfIPv6(t *testing.T) {
@@ -195,7 +199,7 @@ func TestThrottleLetsNoBurstOfFailuresThroughAtAnyReplica(t *testing.T) {
 							case <-time.After(20 * time.Second):
 								t.Error("there are fewer places than may fail")
 							}
-							err = a.fail(t.Context())
+							err = a.fail(t.Context(), unrecorded)
 						}
 						switch {
 						case err == nil:
@@ -219,10 +223,10 @@ func TestThrottleLetsNoSuccessThroughAfterTheLastFailure(t *testing.T) {
 		one, other := newCounter(t, 2, d), newCounter(t, 2, d)
 		a := must(one.begin(t.Context(), "owner", home))
 		require.NoError(t, other.try("owner", home, true))
-		require.NoError(t, a.allowed(t.Context()))
+		require.NoError(t, a.allowed(one.db.WithContext(t.Context())))
 		require.NoError(t, other.try("owner", home, true))
-		requireThrottled(t, a.allowed(t.Context()))
-		requireThrottled(t, a.fail(t.Context()))
+		requireThrottled(t, a.allowed(one.db.WithContext(t.Context())))
+		requireThrottled(t, a.fail(t.Context(), unrecorded))
 	})
 }
 

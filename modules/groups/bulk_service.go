@@ -11,6 +11,7 @@ import (
 	"gorm.io/gorm/clause"
 
 	"portico.internal/modules/users"
+	"portico.internal/platform/audit"
 	"portico.internal/platform/database"
 )
 
@@ -19,7 +20,8 @@ func (s *service) change(ctx context.Context, groupID string, b bulk) (*bulkOut,
 	var out *bulkOut
 	var added, removed []string
 	err := database.Write(ctx, s.db, func(tx *gorm.DB) error {
-		if _, err := hold(tx, groupID, changing); err != nil {
+		g, err := hold(tx, groupID, changing)
+		if err != nil {
 			return err
 		}
 		known, err := findUsers(tx, slices.Concat(b.Add, b.Remove))
@@ -36,21 +38,41 @@ func (s *service) change(ctx context.Context, groupID string, b bulk) (*bulkOut,
 		}
 		out = decide(b, known, after)
 		added, removed = missing(after, before), missing(before, after)
-		return apply(tx, groupID, added, removed)
+		if err := apply(tx, groupID, added, removed); err != nil {
+			return err
+		}
+		return s.recordBulk(ctx, tx, g, known, added, removed)
 	})
 	s.forget(added)
 	s.forget(removed)
 	if err != nil {
 		return nil, err
 	}
-	s.audit(ctx, "group members changed", groupID, "added", added, "removed", removed)
+	s.note(ctx, "group members changed", groupID, "added", added, "removed", removed)
 	return out, nil
+}
+
+// recordBulk leaves one entry for each membership that has begun or ended.
+func (s *service) recordBulk(ctx context.Context, tx *gorm.DB, g *Group, known *directory, added, removed []string) error {
+	var begun, ended []audit.Changes
+	for _, id := range added {
+		begun = append(begun, audit.Diff(nil, membership{id, known.emails[id]}))
+	}
+	for _, id := range removed {
+		ended = append(ended, audit.Diff(membership{id, known.emails[id]}, nil))
+	}
+	if err := s.record(ctx, tx, "group.member_added", g, begun...); err != nil {
+		return err
+	}
+	return s.record(ctx, tx, "group.member_removed", g, ended...)
 }
 
 // directory is the ids of users by what they are named by.
 type directory struct {
 	exact map[string]string // by id, and by address as the account spells it
 	keys  map[string]string // by users.EmailKey; of several the oldest
+
+	emails map[string]string // by id
 }
 
 func (d *directory) id(name string) (id string, found bool) {
@@ -78,10 +100,10 @@ func findUsers(tx *gorm.DB, names []string) (*directory, error) {
 	err := tx.Table("("+users.Listed+") AS u").Select("u.id, u.email, u.created_at").
 		Where("u.id IN ? OR u.email IN ? OR u.email_key IN ?", ids, keys, keys). // a program that knows no keys may have made an account
 		Order("u.id").Clauses(clause.Locking{Strength: "KEY SHARE"}).Scan(&found).Error
-	d := &directory{exact: map[string]string{}, keys: map[string]string{}}
+	d := &directory{exact: map[string]string{}, keys: map[string]string{}, emails: map[string]string{}}
 	oldest := map[string]time.Time{}
 	for _, u := range found {
-		d.exact[u.ID], d.exact[u.Email] = u.ID, u.ID
+		d.exact[u.ID], d.exact[u.Email], d.emails[u.ID] = u.ID, u.ID, u.Email
 		key := users.EmailKey(u.Email)
 		if at, there := oldest[key]; !there || u.CreatedAt.Before(at) {
 			d.keys[key], oldest[key] = u.ID, u.CreatedAt

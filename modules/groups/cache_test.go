@@ -16,7 +16,7 @@ import (
 func TestGroupIDsFollowEveryChangeAtOnce(t *testing.T) {
 	testkit.Migrated(plan(t, len(migrations))).Each(t, func(t *testing.T, d testkit.Database) {
 		db := d.Open(t)
-		s := newService(db, slog.New(slog.DiscardHandler))
+		s := newService(db, nil, slog.New(slog.DiscardHandler))
 		ctx := identity.With(t.Context(), &identity.Caller{ID: "root"})
 		var people []string
 		for _, email := range []string{"ann@example.com", "bob@example.com"} {

@@ -8,6 +8,7 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
+	"portico.internal/platform/audit"
 	"portico.internal/platform/database"
 	"portico.internal/platform/errs"
 	"portico.internal/platform/listing"
@@ -58,12 +59,15 @@ func (s *service) create(ctx context.Context, in groupCreate) (*groupOut, error)
 		if err := checkFree(tx, key, g.ID); err != nil {
 			return err
 		}
-		return unique(tx.Create(g).Error)
+		if err := unique(tx.Create(g).Error); err != nil {
+			return err
+		}
+		return s.record(ctx, tx, "group.created", g, audit.Diff(nil, g.described()))
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.audit(ctx, "group created", g.ID, "name", g.Name)
+	s.note(ctx, "group created", g.ID, "name", g.Name)
 	return &groupOut{ID: g.ID, Name: g.Name, Description: g.Description, CreatedAt: g.CreatedAt}, nil
 }
 
@@ -91,11 +95,13 @@ func (s *service) update(ctx context.Context, id string, in groupUpdate) (out *g
 				return err
 			}
 		}
-		out, err = get(tx, id)
-		return err
+		if out, err = get(tx, id); err != nil {
+			return err
+		}
+		return s.record(ctx, tx, "group.changed", g, audit.Diff(g.described(), described{out.Name, out.Description}))
 	})
 	if err == nil {
-		s.audit(ctx, "group changed", id, "name", out.Name)
+		s.note(ctx, "group changed", id, "name", out.Name)
 	}
 	return out, err
 }
@@ -103,17 +109,21 @@ func (s *service) update(ctx context.Context, id string, in groupUpdate) (out *g
 func (s *service) delete(ctx context.Context, id string) error {
 	var members []string
 	err := database.Write(ctx, s.db, func(tx *gorm.DB) error {
-		if _, err := hold(tx, id, changing); err != nil {
+		g, err := hold(tx, id, changing)
+		if err != nil {
 			return err
 		}
 		if err := tx.Model(&Membership{}).Where("group_id = ?", id).Pluck("user_id", &members).Error; err != nil {
 			return err
 		}
-		return tx.Where("id = ?", id).Delete(&Group{}).Error
+		if err := tx.Where("id = ?", id).Delete(&Group{}).Error; err != nil {
+			return err
+		}
+		return s.record(ctx, tx, "group.deleted", g, audit.Diff(g.described(), nil))
 	})
 	s.forget(members)
 	if err == nil {
-		s.audit(ctx, "group deleted", id, "members", len(members))
+		s.note(ctx, "group deleted", id, "members", len(members))
 	}
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"gorm.io/gorm/clause"
 
 	"portico.internal/modules/users"
+	"portico.internal/platform/audit"
 	"portico.internal/platform/database"
 	"portico.internal/platform/listing"
 )
@@ -58,7 +59,8 @@ func (s *service) members(ctx context.Context, g *groupOut, q listing.Query) (*l
 func (s *service) add(ctx context.Context, groupID string, find func(tx *gorm.DB) (userID string, err error)) (m *member, err error) {
 	var userID string
 	err = database.Write(ctx, s.db, func(tx *gorm.DB) error {
-		if _, err := hold(tx, groupID, deleting); err != nil {
+		g, err := hold(tx, groupID, deleting)
+		if err != nil {
 			return err
 		}
 		if userID, err = find(tx); err != nil {
@@ -74,14 +76,16 @@ func (s *service) add(ctx context.Context, groupID string, find func(tx *gorm.DB
 		case insert.RowsAffected == 0:
 			return errIsMember()
 		}
-		m, err = getMember(tx, groupID, userID)
-		return err
+		if m, err = getMember(tx, groupID, userID); err != nil {
+			return err
+		}
+		return s.record(ctx, tx, "group.member_added", g, audit.Diff(nil, m.membership()))
 	})
 	s.ids.Invalidate(userID) // also after an error: the commit may have happened all the same
 	if err != nil {
 		return nil, err
 	}
-	s.audit(ctx, "group member added", groupID, "user_id", userID)
+	s.note(ctx, "group member added", groupID, "user_id", userID)
 	return m, nil
 }
 
@@ -116,34 +120,41 @@ func (s *service) remove(ctx context.Context, groupID, userID string, keepAdmin 
 		if keepAdmin {
 			from = changing
 		}
-		if _, err := hold(tx, groupID, from); err != nil {
+		g, err := hold(tx, groupID, from)
+		if err != nil {
+			return err
+		}
+		m, err := getMember(tx, groupID, userID)
+		if err != nil {
 			return err
 		}
 		if keepAdmin {
-			if err := checkNotLastAdmin(tx, groupID, userID); err != nil {
+			if err := checkNotLastAdmin(tx, groupID, m); err != nil {
 				return err
 			}
 		}
 		gone := tx.Where("group_id = ? AND user_id = ?", groupID, userID).Delete(&Membership{})
-		if gone.Error == nil && gone.RowsAffected == 0 {
+		switch {
+		case gone.Error != nil:
+			return gone.Error
+		case gone.RowsAffected == 0: // somebody was faster
 			return errNoMembership()
 		}
-		return gone.Error
+		return s.record(ctx, tx, "group.member_removed", g, audit.Diff(m.membership(), nil))
 	})
 	s.ids.Invalidate(userID)
 	if err == nil {
-		s.audit(ctx, "group member removed", groupID, "user_id", userID)
+		s.note(ctx, "group member removed", groupID, "user_id", userID)
 	}
 	return err
 }
 
-func checkNotLastAdmin(tx *gorm.DB, groupID, userID string) error {
-	m, err := getMember(tx, groupID, userID)
-	if err != nil || !m.IsGroupAdmin {
-		return err
+func checkNotLastAdmin(tx *gorm.DB, groupID string, m *member) error {
+	if !m.IsGroupAdmin {
+		return nil
 	}
 	var others int64
-	err = members(tx, groupID).Where("m.is_group_admin = ? AND u.is_active = ? AND m.user_id <> ?", true, true, userID).Count(&others).Error
+	err := members(tx, groupID).Where("m.is_group_admin = ? AND u.is_active = ? AND m.user_id <> ?", true, true, m.UserID).Count(&others).Error
 	if err == nil && others == 0 {
 		return errLastAdmin()
 	}
@@ -153,18 +164,23 @@ func checkNotLastAdmin(tx *gorm.DB, groupID, userID string) error {
 // setAdmin says whether a member runs the group.
 func (s *service) setAdmin(ctx context.Context, groupID, userID string, admin bool) (m *member, err error) {
 	err = database.Write(ctx, s.db, func(tx *gorm.DB) error {
-		if _, err := hold(tx, groupID, deleting); err != nil {
+		g, err := hold(tx, groupID, deleting)
+		if err != nil {
 			return err
 		}
-		change := tx.Model(&Membership{}).Where("group_id = ? AND user_id = ?", groupID, userID).Update("is_group_admin", admin)
+		change := tx.Model(&Membership{}).Where("group_id = ? AND user_id = ? AND is_group_admin <> ?", groupID, userID, admin).Update("is_group_admin", admin)
 		if change.Error != nil {
 			return change.Error
 		}
-		m, err = getMember(tx, groupID, userID)
-		return err
+		if m, err = getMember(tx, groupID, userID); err != nil || change.RowsAffected == 0 {
+			return err
+		}
+		return s.record(ctx, tx, "group.member_changed", g, audit.Changes{
+			"user_id": {Old: userID, New: userID}, "email": {Old: m.Email, New: m.Email}, "is_group_admin": {Old: !admin, New: admin},
+		})
 	})
 	if err == nil {
-		s.audit(ctx, "group admin set", groupID, "user_id", userID, "is_group_admin", admin)
+		s.note(ctx, "group admin set", groupID, "user_id", userID, "is_group_admin", admin)
 	}
 	return m, err
 }

@@ -12,6 +12,14 @@ type Group struct {
 	UpdatedAt   time.Time
 }
 
+// described is what admins say of a group.
+type described struct {
+	Name        string  `json:"name"`
+	Description *string `json:"description"`
+}
+
+func (g *Group) described() described { return described{g.Name, g.Description} }
+
 // TableName is the table's name.
 func (Group) TableName() string { return "groups" }
 

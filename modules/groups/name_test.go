@@ -105,7 +105,7 @@ func TestGroupsOfOldKeepTheirNames(t *testing.T) {
 
 		for _, name := range []string{"STRASSE", "Strasse"} {
 			ctx := identity.With(t.Context(), &identity.Caller{ID: "root"})
-			g, err := newService(db, slog.New(slog.DiscardHandler)).update(ctx, "b", groupUpdate{Name: web.Some(name)})
+			g, err := newService(db, nil, slog.New(slog.DiscardHandler)).update(ctx, "b", groupUpdate{Name: web.Some(name)})
 			require.NoError(t, err, "it has the name already")
 			require.Equal(t, name, g.Name)
 		}

@@ -46,6 +46,14 @@ type member struct {
 	JoinedAt     time.Time `json:"joined_at"`
 }
 
+// membership is what the audit log says of one.
+type membership struct {
+	UserID string `json:"user_id"`
+	Email  string `json:"email"`
+}
+
+func (m *member) membership() membership { return membership{m.UserID, m.Email} }
+
 const (
 	maxName        = 128
 	maxDescription = 512

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 	"gorm.io/gorm"
 
+	"portico.internal/platform/audit"
 	"portico.internal/platform/errs"
 	"portico.internal/platform/identity"
 	"portico.internal/platform/recent"
@@ -17,9 +18,10 @@ import (
 const cachedUsers = 10_000
 
 type service struct {
-	db  *gorm.DB
-	log *slog.Logger
-	ids *recent.Cache[[]string]
+	db    *gorm.DB
+	audit *audit.Log
+	log   *slog.Logger
+	ids   *recent.Cache[[]string]
 }
 
 var (
@@ -27,8 +29,8 @@ var (
 	_ Directory   = (*service)(nil)
 )
 
-func newService(db *gorm.DB, log *slog.Logger) *service {
-	s := &service{db: db, log: log}
+func newService(db *gorm.DB, a *audit.Log, log *slog.Logger) *service {
+	s := &service{db: db, audit: a, log: log}
 	s.ids = recent.New(cachedUsers, s.loadIDs)
 	return s
 }
@@ -61,8 +63,17 @@ func (s *service) runs(ctx context.Context, userID, groupID string) (bool, error
 	return len(found) > 0, err
 }
 
-// audit logs a change that the caller has made.
-func (s *service) audit(ctx context.Context, what, groupID string, more ...any) {
+// record leaves in the audit log what is done to a group.
+func (s *service) record(ctx context.Context, tx *gorm.DB, action string, g *Group, c ...audit.Changes) error {
+	events := make([]audit.Event, len(c))
+	for i := range c {
+		events[i] = audit.Event{Action: action, Target: audit.Target{Type: "group", ID: g.ID, Name: g.Name}, Changes: c[i]}
+	}
+	return s.audit.Record(ctx, tx, events...)
+}
+
+// note logs a change that the caller has made.
+func (s *service) note(ctx context.Context, what, groupID string, more ...any) {
 	s.log.InfoContext(ctx, what, append([]any{"actor", identity.From(ctx).ID, "group_id", groupID, "address", web.ClientAddr(ctx)}, more...)...)
 }
 

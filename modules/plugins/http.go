@@ -2,11 +2,16 @@ package plugins
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"slices"
 
+	"gorm.io/gorm"
+
 	"portico.internal/modules/groups"
+	"portico.internal/platform/audit"
+	"portico.internal/platform/database"
 	"portico.internal/platform/errs"
 	"portico.internal/platform/identity"
 	"portico.internal/platform/web"
@@ -16,11 +21,13 @@ type handler struct {
 	catalog *catalog
 	health  *health
 	groups  groups.Directory
+	db      *gorm.DB
+	audit   *audit.Log
 	log     *slog.Logger
 }
 
-func newHandler(c *catalog, h *health, g groups.Directory, log *slog.Logger) *handler {
-	return &handler{c, h, g, log}
+func newHandler(c *catalog, h *health, g groups.Directory, db *gorm.DB, a *audit.Log, log *slog.Logger) *handler {
+	return &handler{c, h, g, db, a, log}
 }
 
 func (h *handler) routes() []web.Route {
@@ -99,11 +106,24 @@ func (h *handler) change(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	now, sent, err := s.change(ctx, patch, in.IfMatch)
+	before, now, sent, err := s.change(ctx, patch, in.IfMatch)
 	if sent {
 		h.log.InfoContext(ctx, "plugin settings changed", "actor", identity.From(ctx).ID, "plugin", in.ID, "keys", keysOf(patch), "address", web.ClientAddr(ctx))
 	}
+	if sent {
+		err = errors.Join(err, h.record(ctx, s, before, now))
+	}
 	return s.shown(now, err)
+}
+
+// record leaves in the audit log how settings differ, as far as the service has told what they are now. It has taken the
+// change by then: that is no part of a transaction.
+func (h *handler) record(ctx context.Context, s *settings, before, now *stored) error {
+	e := audit.Event{Action: "plugin.settings_changed", Target: audit.Target{Type: "plugin", ID: s.id, Name: s.name}}
+	if now != nil {
+		e.Changes = audit.DiffShown(before.values, now.values, s.schema.mask(before.values), s.schema.mask(now.values))
+	}
+	return database.Write(context.WithoutCancel(ctx), h.db, func(tx *gorm.DB) error { return h.audit.Record(ctx, tx, e) })
 }
 
 // settingsOf is a plugin's settings for the caller.

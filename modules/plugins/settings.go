@@ -86,39 +86,39 @@ func (s *settings) shown(now *stored, err error) (*web.Tagged[map[string]any], e
 	return web.Tag(0, s.schema.mask(now.values))
 }
 
-// change applies a merge patch in which secrets may be masked, and returns what is stored then; sent says that the service
+// change applies a merge patch in which secrets may be masked, and returns what was stored and what is then; sent says that the service
 // has taken a change. It fails with errs.Invalid where what would come out breaks the schema, with
 // errs.PreconditionFailed where match does not want the settings that are there, and with errs.Conflict where others keep
 // changing them.
-func (s *settings) change(ctx context.Context, patch map[string]any, match web.IfMatch) (now *stored, sent bool, err error) {
+func (s *settings) change(ctx context.Context, patch map[string]any, match web.IfMatch) (old, now *stored, sent bool, err error) {
 	for range maxAttempts {
-		old, err := s.read(ctx)
+		old, err = s.read(ctx)
 		if err != nil {
-			return nil, false, err
+			return nil, nil, false, err
 		}
 		if err := s.wanted(old, match); err != nil {
-			return nil, false, err
+			return nil, nil, false, err
 		}
 		resolved, err := s.resolved(old, patch)
 		if err != nil || len(resolved) == 0 {
-			return old, false, err
+			return old, old, false, err
 		}
 		reply, err := s.send(ctx, resolved, old.etag)
 		switch {
 		case err != nil:
-			return nil, false, err
+			return nil, nil, false, err
 		case reply.Status == http.StatusPreconditionFailed && old.etag != "":
 			continue
 		case reply.Status/100 != 2:
-			return nil, false, s.refusal(reply, old.values, merge(old.values, resolved).(map[string]any))
+			return nil, nil, false, s.refusal(reply, old.values, merge(old.values, resolved).(map[string]any))
 		case len(reply.Body) == 0:
 			now, err = s.read(ctx)
 		default:
 			now, err = s.stored(reply)
 		}
-		return now, true, err
+		return old, now, true, err
 	}
-	return nil, false, errs.New(errs.Conflict, "The settings are being changed by others; try again")
+	return nil, nil, false, errs.New(errs.Conflict, "The settings are being changed by others; try again")
 }
 
 // resolved is the patch with the secrets that its masks stand for, checked against the schema.

@@ -34,7 +34,8 @@ func (h *handler) mine(ctx context.Context, _ *web.None) (*profileRead, error) {
 }
 
 func (h *handler) setMine(ctx context.Context, in *struct{ Body profileUpdate }) (*profileRead, error) {
-	p, err := h.service.update(ctx, identity.From(ctx).ID, in.Body.changes())
+	caller := identity.From(ctx)
+	p, err := h.service.update(ctx, caller.ID, caller.Email, in.Body.changes())
 	if err != nil {
 		return nil, err
 	}

@@ -18,5 +18,13 @@ type Profile struct {
 	UpdatedAt   time.Time
 }
 
+// told is what a user tells, as the audit log compares it.
+func (p *Profile) told() map[string]any {
+	return map[string]any{"phone": p.Phone, "date_of_birth": p.DateOfBirth, "position": p.Position, "address": p.Address}
+}
+
+// personal are the fields of which the audit log says no more than that they differ.
+var personal = []string{"phone", "date_of_birth", "address"}
+
 // TableName is the table's name.
 func (Profile) TableName() string { return "profiles" }

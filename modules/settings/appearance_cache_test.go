@@ -20,7 +20,7 @@ func TestPublicAppearanceComesFromMemory(t *testing.T) {
 	require.NoError(t, err)
 	testkit.Migrated(plan).Each(t, func(t *testing.T, d testkit.Database) {
 		db := d.Open(t)
-		themes := newThemes(newStore(db, nil, changes.NewFeed(db, slog.New(slog.DiscardHandler)), slog.New(slog.DiscardHandler)))
+		themes := newThemes(newStore(db, nil, changes.NewFeed(db, slog.New(slog.DiscardHandler)), nil, slog.New(slog.DiscardHandler)))
 		var reads atomic.Int64
 		require.NoError(t, db.Callback().Row().Register("count", func(*gorm.DB) { reads.Add(1) }))
 		for _, id := range []string{"ocean", "plum", "forest"} {

@@ -3,13 +3,9 @@ package settings
 import (
 	"context"
 	"log/slog"
-	"maps"
-	"reflect"
-	"slices"
 	"strings"
 
-	"github.com/go-json-experiment/json"
-
+	"portico.internal/platform/audit"
 	"portico.internal/platform/identity"
 	"portico.internal/platform/web"
 )
@@ -20,8 +16,8 @@ type alteration struct {
 	fields []string
 }
 
-// audit logs what a change has altered, once it is stored.
-func (s *Store) audit(ctx context.Context, altered []alteration) {
+// note logs what a change has altered, once it is stored.
+func (s *Store) note(ctx context.Context, altered []alteration) {
 	for _, a := range altered {
 		attrs := []slog.Attr{slog.String("key", a.key), slog.String("fields", strings.Join(a.fields, " ")), slog.String("address", web.ClientAddr(ctx))}
 		if caller := identity.From(ctx); caller != nil {
@@ -34,28 +30,23 @@ func (s *Store) audit(ctx context.Context, altered []alteration) {
 	}
 }
 
-// differing names the fields in which two JSON texts differ, none where one of them is no object.
-func differing(before, after *string) []string {
-	var a, b map[string]any
-	if before == nil || after == nil || json.Unmarshal([]byte(*before), &a) != nil || json.Unmarshal([]byte(*after), &b) != nil {
-		return nil
+// eventOf is a change of a value as the audit log has it.
+func eventOf(key string, before, after any) audit.Event {
+	id, isTheme := strings.CutPrefix(key, themePrefix)
+	if !isTheme {
+		return audit.Event{Action: "settings.changed", Target: audit.Target{Type: "setting", ID: key}}
 	}
-	return differ("", a, b)
-}
-
-func differ(path string, a, b map[string]any) []string {
-	all := maps.Clone(a)
-	maps.Copy(all, b)
-	var fields []string
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		x, isObject := a[name].(map[string]any)
-		y, both := b[name].(map[string]any)
-		switch {
-		case isObject && both:
-			fields = append(fields, differ(path+name+".", x, y)...)
-		case !reflect.DeepEqual(a[name], b[name]):
-			fields = append(fields, path+name)
+	e := audit.Event{Action: "theme.changed", Target: audit.Target{Type: "theme", ID: id}}
+	switch {
+	case before == nil:
+		e.Action = "theme.created"
+	case after == nil:
+		e.Action = "theme.deleted"
+	}
+	for _, v := range []any{before, after} {
+		if theme, ok := v.(themeValue); ok {
+			e.Target.Name = theme.Label
 		}
 	}
-	return fields
+	return e
 }

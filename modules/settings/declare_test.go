@@ -19,7 +19,7 @@ func emptyStore(t *testing.T) *Store {
 	t.Helper()
 	keys, err := secrets.Parse("QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=")
 	require.NoError(t, err)
-	return newStore(nil, keys, changes.NewFeed(nil, slog.New(slog.DiscardHandler)), slog.New(slog.DiscardHandler))
+	return newStore(nil, keys, changes.NewFeed(nil, slog.New(slog.DiscardHandler)), nil, slog.New(slog.DiscardHandler))
 }
 
 type access struct {

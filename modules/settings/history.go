@@ -14,9 +14,9 @@ import (
 	"github.com/google/uuid"
 	"gorm.io/gorm"
 
+	"portico.internal/platform/audit"
 	"portico.internal/platform/errs"
 	"portico.internal/platform/identity"
-	"portico.internal/platform/secrets"
 	"portico.internal/platform/web"
 )
 
@@ -24,6 +24,7 @@ import (
 type Change struct {
 	*gorm.DB
 	ctx     context.Context
+	audit   *audit.Log
 	touched bool
 	altered []alteration
 }
@@ -41,7 +42,7 @@ func (c *Change) Record(key string, before, after any) error {
 	return c.record(key, before, after, nil)
 }
 
-func (c *Change) record(key string, before, after any, sealed []string) error {
+func (c *Change) record(key string, before, after any, sealed audit.Changes) error {
 	c.Touch()
 	row := SettingChange{ID: uuid.NewString(), Key: key, ChangedAt: c.NowFunc(), ChangedBy: c.by()}
 	if caller := identity.From(c.ctx); caller != nil && caller.Email != "" {
@@ -61,9 +62,16 @@ func (c *Change) record(key string, before, after any, sealed []string) error {
 	if err := c.Create(&row).Error; err != nil {
 		return err
 	}
-	fields := append(differing(row.OldValue, row.NewValue), sealed...)
-	slices.Sort(fields)
-	c.altered = append(c.altered, alteration{key, slices.Compact(fields)})
+	event := eventOf(key, before, after)
+	event.Changes = audit.Diff(before, after)
+	maps.Copy(event.Changes, sealed)
+	c.altered = append(c.altered, alteration{key, event.Changes.Fields()})
+	if row.RestoredFrom != nil {
+		event.Changes["restored_from"] = audit.Change{New: *row.RestoredFrom}
+	}
+	if err := c.audit.Record(c.ctx, c.DB, event); err != nil {
+		return err
+	}
 	return c.Exec("DELETE FROM setting_changes WHERE key = ? AND id NOT IN "+
 		"(SELECT id FROM setting_changes WHERE key = ? ORDER BY changed_at DESC, id DESC LIMIT ?)", key, key, keptChanges).Error
 }
@@ -87,10 +95,10 @@ func encode(v any) (*string, error) {
 
 // record stores the secrets that differ, and writes the history where anything does.
 func (t *Typed[T]) record(c *Change, before, after T) (altered bool, err error) {
-	var sealed []string
+	sealed := audit.Changes{}
 	for _, f := range t.fields {
 		if old, now := *f.of(&before), *f.of(&after); old != now {
-			sealed = append(sealed, f.path)
+			sealed[f.path] = audit.Change{Old: old.hidden(), New: now.hidden()}
 			if err := keep(c.DB, t.Key, f.path, now); err != nil {
 				return false, err
 			}
@@ -101,7 +109,7 @@ func (t *Typed[T]) record(c *Change, before, after T) (altered bool, err error) 
 		return false, err
 	}
 	shownAfter, err := shown(after)
-	if err != nil || sealed == nil && bytes.Equal(shownBefore, shownAfter) {
+	if err != nil || len(sealed) == 0 && bytes.Equal(shownBefore, shownAfter) {
 		return false, err
 	}
 	return true, c.record(t.Key, shownBefore, shownAfter, sealed)
@@ -110,10 +118,7 @@ func (t *Typed[T]) record(c *Change, before, after T) (altered bool, err error) 
 // shown is a value as JSON, with [secrets.Hidden] where it has a secret.
 func shown(v any) (jsontext.Value, error) {
 	return json.Marshal(v, json.Deterministic(true), json.WithMarshalers(json.MarshalToFunc(func(enc *jsontext.Encoder, s Secret) error {
-		if !s.IsSet() {
-			return enc.WriteToken(jsontext.Null)
-		}
-		return enc.WriteToken(jsontext.String(secrets.Hidden))
+		return json.MarshalEncode(enc, s.hidden())
 	})))
 }
 

@@ -22,6 +22,14 @@ type Secret struct {
 // IsSet tells whether there is one.
 func (s Secret) IsSet() bool { return !s.sealed.IsZero() }
 
+// hidden is [secrets.Hidden], or nil where there is none.
+func (s Secret) hidden() any {
+	if !s.IsSet() {
+		return nil
+	}
+	return secrets.Hidden
+}
+
 // Format implements [fmt.Formatter]: nothing is shown.
 func (s Secret) Format(f fmt.State, verb rune) { s.sealed.Format(f, verb) }
 

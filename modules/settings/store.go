@@ -13,6 +13,7 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
+	"portico.internal/platform/audit"
 	"portico.internal/platform/changes"
 	"portico.internal/platform/errs"
 	"portico.internal/platform/recent"
@@ -23,11 +24,12 @@ import (
 // Store keeps settings: for each key one document, a version that counts its changes, its secrets encrypted beside it,
 // and the history. A module declares its settings with [Of] where it is built.
 type Store struct {
-	db   *gorm.DB
-	keys *secrets.Keyring
-	feed *changes.Feed
-	log  *slog.Logger
-	rows *recent.Cache[document]
+	db    *gorm.DB
+	keys  *secrets.Keyring
+	feed  *changes.Feed
+	audit *audit.Log
+	log   *slog.Logger
+	rows  *recent.Cache[document]
 
 	restorers map[string]restorer // by key, or by the prefix of keys where it ends with a dot
 }
@@ -38,8 +40,8 @@ const topic = "settings"
 // cached is how many settings are kept in memory.
 const cached = 1000
 
-func newStore(db *gorm.DB, keys *secrets.Keyring, feed *changes.Feed, log *slog.Logger) *Store {
-	s := &Store{db: db, keys: keys, feed: feed, log: log, restorers: map[string]restorer{}}
+func newStore(db *gorm.DB, keys *secrets.Keyring, feed *changes.Feed, a *audit.Log, log *slog.Logger) *Store {
+	s := &Store{db: db, keys: keys, feed: feed, audit: a, log: log, restorers: map[string]restorer{}}
 	s.rows = recent.New(cached, func(ctx context.Context, key string) (document, error) { return read(s.db.WithContext(ctx), key) })
 	feed.Subscribe(topic, func(key string) {
 		if key == "" {
@@ -179,7 +181,7 @@ func (t *Typed[T]) Change(ctx context.Context, match web.IfMatch, change func(c 
 		if err != nil {
 			return err
 		}
-		c = &Change{DB: tx, ctx: ctx}
+		c = &Change{DB: tx, ctx: ctx, audit: t.store.audit}
 		if err := change(c, &out.Is); err != nil {
 			return err
 		}
@@ -196,7 +198,7 @@ func (t *Typed[T]) Change(ctx context.Context, match web.IfMatch, change func(c 
 		return store(tx, d.Version, Setting{Key: t.Key, Value: string(value), Version: out.Version, UpdatedAt: now, UpdatedBy: c.by()})
 	})
 	if err == nil {
-		t.store.audit(ctx, c.altered)
+		t.store.note(ctx, c.altered)
 	}
 	return out, err
 }

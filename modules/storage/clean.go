@@ -25,7 +25,7 @@ func (m *migration) clean(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return m.finish(ctx, stateCompleted, func(tx *gorm.DB) error {
+	return m.finish(ctx, stateCompleted, "", func(tx *gorm.DB) error {
 		if left == 0 {
 			return nil
 		}

@@ -11,6 +11,7 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
+	"portico.internal/platform/audit"
 	"portico.internal/platform/errs"
 	"portico.internal/platform/identity"
 	"portico.internal/platform/secrets"
@@ -20,6 +21,7 @@ import (
 // settings is what an admin sees and may change of the active backend.
 type settings struct {
 	db       *gorm.DB
+	audit    *audit.Log
 	log      *slog.Logger
 	backends *backends
 
@@ -27,8 +29,8 @@ type settings struct {
 	health map[string]*examination // by backend, as long as somebody asks
 }
 
-func newSettings(db *gorm.DB, log *slog.Logger, b *backends) *settings {
-	return &settings{db: db, log: log, backends: b, health: map[string]*examination{}}
+func newSettings(db *gorm.DB, a *audit.Log, log *slog.Logger, b *backends) *settings {
+	return &settings{db: db, audit: a, log: log, backends: b, health: map[string]*examination{}}
 }
 
 type configOut struct {
@@ -187,7 +189,11 @@ func (s *settings) store(ctx context.Context, row Backend, p place) error {
 		if err := idle(tx); err != nil {
 			return err
 		}
-		return s.backends.renew(tx, &row, p)
+		if err := s.backends.renew(tx, &row, p); err != nil {
+			return err
+		}
+		return s.audit.Record(ctx, tx, audit.Event{Action: "storage.config_changed", Changes: s.backends.changes(&row, p),
+			Target: audit.Target{Type: "storage", ID: row.ID, Name: row.Kind}})
 	})
 }
 

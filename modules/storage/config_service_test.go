@@ -30,7 +30,7 @@ func TestReplicasFollowAChangeOfTheConfig(t *testing.T) {
 		changed.spec.(*s3Spec).SecretAccessKey = "another-secret"
 		var row Backend
 		require.NoError(t, s.db.Where("id = ?", id).Take(&row).Error)
-		require.NoError(t, newSettings(s.db, s.engine.log, s.backends).store(t.Context(), row, changed))
+		require.NoError(t, newSettings(s.db, nil, s.engine.log, s.backends).store(t.Context(), row, changed))
 		require.Eventually(t, func() bool {
 			now, err := other.backends.get(t.Context(), id)
 			return err == nil && now.version == row.Version+1
@@ -41,7 +41,7 @@ func TestReplicasFollowAChangeOfTheConfig(t *testing.T) {
 		require.NoError(t, answers(t.Context(), before), "who still has the old one goes on with it")
 
 		changed.spec.(*s3Spec).SecretAccessKey = "a third secret"
-		require.ErrorIs(t, newSettings(s.db, s.engine.log, s.backends).store(t.Context(), row, changed), errChanged, "what it was made from is not there any more")
+		require.ErrorIs(t, newSettings(s.db, nil, s.engine.log, s.backends).store(t.Context(), row, changed), errChanged, "what it was made from is not there any more")
 		require.Equal(t, id, settle(t, s.backends, p), "adding the place again renews it")
 		require.NoError(t, s.db.Where("id = ?", id).Take(&row).Error)
 		require.EqualValues(t, 3, row.Version)

@@ -7,6 +7,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"portico.internal/platform/audit"
 	"portico.internal/platform/errs"
 	"portico.internal/platform/identity"
 	"portico.internal/platform/web"
@@ -112,7 +113,10 @@ func (e *engine) cancel(ctx context.Context) (*Status, error) {
 		stopped := tx.Model(&Job{}).Where("id = ? AND running = 1 AND state IN ?", j.ID, beforeSwitch).
 			Updates(map[string]any{"state": stateCancelling, "updated_at": tx.NowFunc()})
 		won = stopped.RowsAffected == 1
-		return errors.Join(stopped.Error, tx.Where("id = ?", j.ID).Take(j).Error)
+		if err := errors.Join(stopped.Error, tx.Where("id = ?", j.ID).Take(j).Error); err != nil || !won {
+			return err
+		}
+		return e.audit.Record(ctx, tx, audit.Event{Action: "storage.migration_cancel_requested", Target: j.target()})
 	})
 	switch {
 	case err != nil:
@@ -138,6 +142,9 @@ func running(db *gorm.DB) (*Job, error) {
 	}
 	return &jobs[0], nil
 }
+
+// target is a migration as the audit log names it.
+func (j *Job) target() audit.Target { return audit.Target{Type: "migration", ID: j.ID} }
 
 // actor is who asks: the id of a user, empty on the command line.
 func actor(ctx context.Context) string {

@@ -84,7 +84,7 @@ func (s *site) join() *replica {
 	feed := changes.NewFeed(db, logger)
 	life := fxtest.NewLifecycle(s.t)
 	b := newBackends(life, db, s.keys, feed, logger, config.Base{DataDir: s.dir}, nil)
-	e := newEngine(life, db, feed, logger, b)
+	e := newEngine(life, db, feed, nil, logger, b)
 	e.pace = briskly
 	life.RequireStart()
 	ctx, cancel := context.WithCancel(context.Background())

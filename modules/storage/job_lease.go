@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -10,6 +11,7 @@ import (
 	"golang.org/x/sync/semaphore"
 	"gorm.io/gorm"
 
+	"portico.internal/platform/audit"
 	"portico.internal/platform/database"
 )
 
@@ -147,7 +149,8 @@ func (m *migration) fail(ctx context.Context, why *failure) error {
 	if m.job.State == stateCleaning {
 		state, stage = stateCompleted, stageClean
 	}
-	return m.finish(ctx, state, func(tx *gorm.DB) error {
+	reason := cmp.Or(why.message, "there are objects that could not be moved")
+	return m.finish(ctx, state, reason, func(tx *gorm.DB) error {
 		if why.message == "" {
 			return nil
 		}
@@ -155,9 +158,9 @@ func (m *migration) fail(ctx context.Context, why *failure) error {
 	})
 }
 
-// finish ends the migration, with what fn does in the same transaction. It fails with errLost or errCancelled where this
-// process may not.
-func (m *migration) finish(ctx context.Context, state string, fn func(tx *gorm.DB) error) error {
+// finish ends the migration, with what fn does in the same transaction. The reason is that of a failure. It fails with
+// errLost or errCancelled where this process may not.
+func (m *migration) finish(ctx context.Context, state, reason string, fn func(tx *gorm.DB) error) error {
 	from := map[string][]string{stateCompleted: {stateCleaning}, stateFailed: beforeSwitch, stateCancelled: {stateCancelling}}[state]
 	set := m.counts.columns()
 	set["state"], set["running"], set["lease_owner"], set["lease_until"] = state, nil, nil, nil
@@ -172,12 +175,24 @@ func (m *migration) finish(ctx context.Context, state string, fn func(tx *gorm.D
 		if ended.Error == nil && ended.RowsAffected == 0 {
 			return errLost
 		}
-		return errors.Join(ended.Error, thawed(tx), m.ground(tx), fn(tx))
+		return errors.Join(ended.Error, thawed(tx), m.ground(tx), fn(tx), m.recordEnd(ctx, tx, state, reason))
 	})
 	if err == nil {
 		m.note(ctx, "state", state, "done", m.counts.done.Load(), "failed", m.counts.failed.Load())
 	}
 	return err
+}
+
+// recordEnd leaves in the audit log how the migration has ended, and who had asked for it.
+func (m *migration) recordEnd(ctx context.Context, tx *gorm.DB, state, reason string) error {
+	if state != stateFailed {
+		reason = ""
+	}
+	told := map[string]any{"started_by": m.job.StartedBy, "started_by_email": m.job.StartedByEmail,
+		"objects": m.counts.done.Load(), "failed": m.counts.failed.Load()}
+	return m.audit.Record(audit.As(ctx, audit.Actor{Kind: audit.KindSystem}), tx, audit.Event{
+		Action: "storage.migration_" + state, Target: m.job.target(), Changes: audit.Diff(nil, told), Failure: reason,
+	})
 }
 
 // note logs a step with the user who has asked for the migration.

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/semaphore"
 	"gorm.io/gorm"
 
+	"portico.internal/platform/audit"
 	"portico.internal/platform/changes"
 	"portico.internal/platform/errs"
 )
@@ -21,6 +22,7 @@ import (
 type engine struct {
 	db       *gorm.DB
 	feed     *changes.Feed
+	audit    *audit.Log
 	log      *slog.Logger
 	backends *backends
 	owner    string // of leases: this process
@@ -51,8 +53,8 @@ var usualPace = pace{
 	stall: 2 * claimLimit, retry: 200 * time.Millisecond, rounds: 20,
 }
 
-func newEngine(life fx.Lifecycle, db *gorm.DB, feed *changes.Feed, log *slog.Logger, b *backends) *engine {
-	e := &engine{db: db, feed: feed, log: log, backends: b, owner: uuid.NewString(), pace: usualPace, wake: make(chan struct{}, 1), starting: semaphore.NewWeighted(1)}
+func newEngine(life fx.Lifecycle, db *gorm.DB, feed *changes.Feed, a *audit.Log, log *slog.Logger, b *backends) *engine {
+	e := &engine{db: db, feed: feed, audit: a, log: log, backends: b, owner: uuid.NewString(), pace: usualPace, wake: make(chan struct{}, 1), starting: semaphore.NewWeighted(1)}
 	life.Append(fx.StopHook(e.stop))
 	return e
 }
@@ -149,7 +151,7 @@ func (m *migration) conclude(ctx context.Context, err error) error {
 	case err == nil, errors.Is(err, errLost):
 		return nil
 	case errors.Is(err, errCancelled):
-		err = m.finish(ctx, stateCancelled, nothing)
+		err = m.finish(ctx, stateCancelled, "", nothing)
 	case errors.As(err, &failed):
 		err = m.fail(ctx, failed)
 	case errors.Is(err, context.Canceled), errs.KindOf(err) == errs.Unavailable:
@@ -159,7 +161,7 @@ func (m *migration) conclude(ctx context.Context, err error) error {
 		err = m.fail(ctx, &failure{stageSwitch, unexpected})
 	}
 	if errors.Is(err, errCancelled) { // that was faster
-		err = m.finish(ctx, stateCancelled, nothing)
+		err = m.finish(ctx, stateCancelled, "", nothing)
 	}
 	if errors.Is(err, errLost) {
 		return nil

@@ -10,6 +10,7 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
+	"portico.internal/platform/audit"
 	"portico.internal/platform/errs"
 	"portico.internal/platform/identity"
 	"portico.internal/platform/web"
@@ -68,7 +69,11 @@ func (e *engine) begin(ctx context.Context, to place) (*Status, error) {
 		if j.TargetID == source.id {
 			return errSamePlace()
 		}
-		return tx.Create(&j).Error
+		if err := tx.Create(&j).Error; err != nil {
+			return err
+		}
+		return e.audit.Record(ctx, tx, audit.Event{Action: "storage.migration_started", Target: j.target(),
+			Changes: audit.Diff(map[string]any{"backend": source.kind}, map[string]any{"backend": to.kind, "config": to.spec})})
 	})
 	if errors.Is(err, gorm.ErrDuplicatedKey) {
 		err = errRuns()

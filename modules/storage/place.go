@@ -8,7 +8,9 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
+	"portico.internal/platform/audit"
 	"portico.internal/platform/errs"
 	"portico.internal/platform/secrets"
 	"portico.internal/platform/web"
@@ -105,6 +107,15 @@ func (b *backends) fill(row *Backend, p place) error {
 		row.Secret = b.keys.Seal(*secret, sealedFor(row.ID))
 	}
 	return nil
+}
+
+// changes are how the row becomes that of the place.
+func (b *backends) changes(row *Backend, p place) audit.Changes {
+	differ := audit.Diff(jsontext.Value(row.Config), p.spec)
+	if !b.sameSecret(row, p) {
+		differ[secretField(row.Kind)] = audit.Change{Old: secrets.Hidden, New: secrets.Hidden}
+	}
+	return differ
 }
 
 // sameSecret tells whether the row holds the secret of the place.

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,7 +13,10 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 	"go.uber.org/fx"
+	"gorm.io/gorm"
 
+	"portico.internal/platform/audit"
+	"portico.internal/platform/database"
 	"portico.internal/platform/errs"
 	"portico.internal/platform/identity"
 	"portico.internal/platform/secrets"
@@ -23,7 +27,11 @@ import (
 // remote is an external storage service, to which admins' calls are passed on instead of being answered here. What it
 // answers, status and JSON, is the answer; GET storage-config is its GET /health. It is told who asks, in the headers that
 // every feature service gets. Objects are its own matter: the gateway keeps none.
-type remote struct{ client *upstream.Client }
+type remote struct {
+	client *upstream.Client
+	db     *gorm.DB
+	audit  *audit.Log
+}
 
 const (
 	remoteID       = "storage-service"
@@ -33,7 +41,7 @@ const (
 )
 
 // newRemote returns nil where no external service is configured.
-func newRemote(life fx.Lifecycle, c Config) (*remote, error) {
+func newRemote(life fx.Lifecycle, c Config, db *gorm.DB, a *audit.Log) (*remote, error) {
 	if c.ServiceURL == "" {
 		return nil, nil
 	}
@@ -43,7 +51,7 @@ func newRemote(life fx.Lifecycle, c Config) (*remote, error) {
 	}
 	life.Append(fx.StopHook(registry.Close))
 	client, _ := registry.Lookup(remoteID)
-	return &remote{client}, nil
+	return &remote{client, db, a}, nil
 }
 
 // remotePaths are the paths of the service, by those of the gateway.
@@ -92,7 +100,29 @@ func (r *remote) pass(w http.ResponseWriter, req *http.Request, path string) err
 	if err != nil {
 		return err
 	}
+	if err := r.record(ctx, req.Method+" "+req.URL.Path, reply.StatusCode); err != nil {
+		return err
+	}
 	return relay(w, reply, body)
+}
+
+// remoteActions are what the audit log says of calls that the service has taken.
+var remoteActions = map[string]string{
+	http.MethodPatch + " " + configPath:   "storage.config_changed",
+	http.MethodPost + " " + migratePath:   "storage.migration_started",
+	http.MethodDelete + " " + migratePath: "storage.migration_cancel_requested",
+}
+
+// record leaves in the audit log that the service has taken a call; not what was in it, of which only the service knows
+// which part is secret.
+func (r *remote) record(ctx context.Context, route string, status int) error {
+	action := remoteActions[route]
+	if action == "" || status/100 != 2 {
+		return nil
+	}
+	return database.Write(context.WithoutCancel(ctx), r.db, func(tx *gorm.DB) error {
+		return r.audit.Record(ctx, tx, audit.Event{Action: action, Target: audit.Target{Type: "storage", Name: remoteID}})
+	})
 }
 
 // relay answers as the service has: a success and a refusal as they are, a failure without its text, which may name what

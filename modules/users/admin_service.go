@@ -11,6 +11,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"portico.internal/platform/audit"
 	"portico.internal/platform/database"
 	"portico.internal/platform/errs"
 	"portico.internal/platform/identity"
@@ -118,16 +119,17 @@ func (s *service) add(ctx context.Context, by *identity.Caller, a adminCreate) (
 	var out *UserAdminOut
 	err = s.hashAndStore(ctx, u, a.Password, func() error {
 		return s.asAdmin(ctx, by, u.ID, func(tx *gorm.DB, _ *User, _ int) (err error) {
-			if err = insert(tx, u); err == nil {
-				out, err = s.account(tx, u.ID)
+			if err := s.insert(ctx, tx, u, "user.created"); err != nil {
+				return err
 			}
+			out, err = s.account(tx, u.ID)
 			return err
 		})
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.audit(ctx, by, "user created", u.ID, slog.String("email", u.Email), slog.Bool("is_admin", u.IsSuperuser))
+	s.note(ctx, by, "user created", u.ID, slog.String("email", u.Email), slog.Bool("is_admin", u.IsSuperuser))
 	return out, nil
 }
 
@@ -137,15 +139,17 @@ func (s *service) remove(ctx context.Context, by *identity.Caller, id string) er
 	if id == by.ID {
 		return errs.New(errs.BadRequest, "Cannot delete your own account")
 	}
-	err := s.asAdmin(ctx, by, id, func(tx *gorm.DB, _ *User, _ int) error {
-		gone := tx.Where("id = ?", id).Delete(&User{})
-		if gone.Error == nil && gone.RowsAffected == 0 {
+	err := s.asAdmin(ctx, by, id, func(tx *gorm.DB, u *User, _ int) error {
+		if u == nil {
 			return errNoUser()
 		}
-		return gone.Error
+		if err := tx.Where("id = ?", id).Delete(&User{}).Error; err != nil {
+			return err
+		}
+		return s.audit.Record(ctx, tx, audit.Event{Action: "user.deleted", Target: target(u), Changes: audit.Diff(userOut(u), nil)})
 	})
 	if err == nil {
-		s.audit(ctx, by, "user deleted", id)
+		s.note(ctx, by, "user deleted", id)
 	}
 	return err
 }
@@ -209,8 +213,14 @@ func (s *service) change(ctx context.Context, by *identity.Caller, id string, de
 				return err
 			}
 		}
-		out, err = s.account(tx, id)
-		return err
+		if out, err = s.account(tx, id); err != nil {
+			return err
+		}
+		action := "user.changed"
+		if out.IsActive != u.IsActive {
+			action = map[bool]string{true: "user.activated", false: "user.deactivated"}[out.IsActive]
+		}
+		return s.audit.Record(ctx, tx, audit.Event{Action: action, Target: target(u), Changes: audit.Diff(userOut(u), out.UserOut)})
 	})
 	if errors.Is(err, gorm.ErrDuplicatedKey) {
 		err = errTaken()
@@ -219,14 +229,14 @@ func (s *service) change(ctx context.Context, by *identity.Caller, id string, de
 		return nil, err
 	}
 	if len(changes) > 0 {
-		s.audit(ctx, by, "user changed", id, slog.String("columns", strings.Join(slices.Sorted(maps.Keys(changes)), " ")),
+		s.note(ctx, by, "user changed", id, slog.String("columns", strings.Join(slices.Sorted(maps.Keys(changes)), " ")),
 			slog.Bool("is_active", out.IsActive), slog.Bool("is_admin", out.IsAdmin))
 	}
 	return out, nil
 }
 
-// audit tells who has done what to whom.
-func (s *service) audit(ctx context.Context, by *identity.Caller, what, target string, more ...slog.Attr) {
+// note logs who has done what to whom.
+func (s *service) note(ctx context.Context, by *identity.Caller, what, target string, more ...slog.Attr) {
 	s.log.LogAttrs(ctx, slog.LevelInfo, what, append([]slog.Attr{
 		slog.String("actor", by.ID), slog.String("target", target), slog.String("address", web.ClientAddr(ctx)),
 	}, more...)...)

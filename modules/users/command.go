@@ -39,7 +39,7 @@ func createCommand(run module.Runner) *cobra.Command {
 		u.IsSuperuser = true
 		err = run(cmd.Context(), func(s *service) error {
 			defer s.hasher.Close()
-			return s.create(cmd.Context(), u, password)
+			return s.create(cmd.Context(), u, password, "user.created")
 		})
 		return report(cmd, err, "Created the administrator "+u.Email, password, made)
 	}

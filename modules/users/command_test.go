@@ -36,7 +36,7 @@ func TestEnsureAdmin(t *testing.T) {
 		shown, made, err := h.EnsureAdmin(ctx, "Boss@example.com", "")
 		require.NoError(h.t, err)
 		require.True(h.t, made)
-		session, ok, err := h.SignIn(ctx, "boss@example.com", shown)
+		session, ok, err := h.SignIn(ctx, "boss@example.com", shown, nothing)
 		require.NoError(h.t, err)
 		require.True(h.t, ok)
 		caller, err := h.Identity(ctx, session.UserID, time.Now())
@@ -93,7 +93,7 @@ func (h *house) portico(stdin string, args ...string) (code int, stdout, stderr 
 func TestAdminCommands(t *testing.T) {
 	eachHouse(t, func(h *house) {
 		signIn := func(email, password string) *User {
-			session, ok, err := h.SignIn(h.t.Context(), email, password)
+			session, ok, err := h.SignIn(h.t.Context(), email, password, nothing)
 			require.NoError(h.t, err)
 			require.True(h.t, ok)
 			u := h.stored(session.UserID)
@@ -120,7 +120,7 @@ func TestAdminCommands(t *testing.T) {
 		reset := regexp.MustCompile(`^Changed the password of ada@example\.com\nPassword: (\S{20})\n$`).FindStringSubmatch(out)
 		require.NotNil(h.t, reset, out)
 		require.False(h.t, signIn("ada@example.com", reset[1]).IsSuperuser)
-		_, ok, err := h.SignIn(h.t.Context(), "ada@example.com", goodPassword)
+		_, ok, err := h.SignIn(h.t.Context(), "ada@example.com", goodPassword, nothing)
 		require.NoError(h.t, err)
 		require.False(h.t, ok, "the old password is gone")
 

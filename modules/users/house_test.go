@@ -81,8 +81,11 @@ func newHouse(t *testing.T, d testkit.Database) *house {
 func (h *house) replica() *service {
 	hasher := NewHasher(bcrypt.MinCost)
 	h.t.Cleanup(hasher.Close)
-	return newService(h.db, hasher, module.Optional[GroupCount]{}, slog.New(slog.DiscardHandler))
+	return newService(h.db, hasher, module.Optional[GroupCount]{}, nil, slog.New(slog.DiscardHandler))
 }
+
+// nothing is what is done beside beginning a session.
+func nothing(*gorm.DB, Session) error { return nil }
 
 func (h *house) register(email string) UserOut {
 	h.t.Helper()

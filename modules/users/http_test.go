@@ -142,7 +142,7 @@ func TestTokenOfAnAccountThatIsGone(t *testing.T) {
 func BenchmarkMe(b *testing.B) {
 	h := NewHasher(bcrypt.MinCost)
 	b.Cleanup(h.Close)
-	s := newService(testkit.Migrated(testPlan(b)).SQLite(b).Open(b), h, module.Optional[GroupCount]{}, slog.New(slog.DiscardHandler))
+	s := newService(testkit.Migrated(testPlan(b)).SQLite(b).Open(b), h, module.Optional[GroupCount]{}, nil, slog.New(slog.DiscardHandler))
 	ada, err := s.Register(b.Context(), "ada@example.com", goodPassword, nil)
 	require.NoError(b, err)
 	site := newSite(b, s)

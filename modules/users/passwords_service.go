@@ -10,6 +10,7 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
+	"portico.internal/platform/audit"
 	"portico.internal/platform/database"
 	"portico.internal/platform/errs"
 	"portico.internal/platform/identity"
@@ -44,7 +45,7 @@ func (s *service) resetPassword(ctx context.Context, email, password string) (st
 		if err != nil {
 			return err
 		}
-		return endSessions(tx, u, setPassword(hash))
+		return s.endingSessions(ctx, "user.password_set", setPassword(hash))(tx, u, 0)
 	})
 	s.accounts.Invalidate(u.ID)
 	return u.Email, err
@@ -62,9 +63,9 @@ func (s *service) setPassword(ctx context.Context, by *identity.Caller, id, pass
 	if err != nil {
 		return err
 	}
-	err = s.asAdmin(ctx, by, id, endingSessions(setPassword(hash)))
+	err = s.asAdmin(ctx, by, id, s.endingSessions(ctx, "user.password_set", setPassword(hash)))
 	if err == nil {
-		s.audit(ctx, by, "password set", id)
+		s.note(ctx, by, "password set", id)
 	}
 	return err
 }
@@ -82,23 +83,26 @@ func (s *service) makeReset(ctx context.Context, by *identity.Caller, id string)
 	}
 	token = rand.Text()
 	expires = time.Now().UTC().Truncate(time.Second).Add(resetLifetime)
-	err = s.asAdmin(ctx, by, id, endingSessions(func(tx *gorm.DB, u *User, _ map[string]any) error {
+	err = s.asAdmin(ctx, by, id, s.endingSessions(ctx, "user.password_reset_issued", func(tx *gorm.DB, u *User, _ map[string]any) error {
 		return tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(&PasswordReset{u.ID, resetHash(token), expires}).Error
 	}))
 	if err != nil {
 		return "", time.Time{}, err
 	}
-	s.audit(ctx, by, "password reset made", id)
+	s.note(ctx, by, "password reset made", id)
 	return token, expires, nil
 }
 
-// endingSessions makes of a change one that an administrator makes to a user who is there.
-func endingSessions(change change) func(tx *gorm.DB, u *User, admins int) error {
+// endingSessions makes of a change one that an administrator makes to a user who is there, recorded as the action.
+func (s *service) endingSessions(ctx context.Context, action string, change change) func(tx *gorm.DB, u *User, admins int) error {
 	return func(tx *gorm.DB, u *User, _ int) error {
 		if u == nil {
 			return errNoUser()
 		}
-		return endSessions(tx, u, change)
+		if err := endSessions(tx, u, change); err != nil {
+			return err
+		}
+		return s.audit.Record(ctx, tx, audit.Event{Action: action, Target: target(u)})
 	}
 }
 
@@ -127,7 +131,7 @@ func (s *service) ResetPassword(ctx context.Context, token, password string) (se
 	if err != nil {
 		return Session{}, err
 	}
-	session, err = s.restart(ctx, id, func(tx *gorm.DB, _ *User) error {
+	session, err = s.restart(ctx, id, "user.password_reset", func(tx *gorm.DB, _ *User) error {
 		_, err := resettable(tx, key)
 		return err
 	}, setPassword(hash))

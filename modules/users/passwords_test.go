@@ -61,7 +61,7 @@ func TestReset(t *testing.T) {
 		require.Equal(h.t, ada.ID, session.UserID)
 		refused(second, "used")
 		h.signIn("ada@example.com", next)
-		_, ok, err := h.SignIn(ctx, "ada@example.com", goodPassword)
+		_, ok, err := h.SignIn(ctx, "ada@example.com", goodPassword, nothing)
 		require.NoError(h.t, err)
 		require.False(h.t, ok)
 

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"gorm.io/gorm"
 
+	"portico.internal/platform/audit"
 	"portico.internal/platform/database"
 	"portico.internal/platform/errs"
 	"portico.internal/platform/identity"
@@ -28,6 +29,7 @@ type service struct {
 	db         *gorm.DB
 	hasher     *Hasher
 	groupCount GroupCount
+	audit      *audit.Log
 	log        *slog.Logger
 	accounts   *recent.Cache[*account]
 	turns      turns.Turns // one at a time, at an address or a token
@@ -42,8 +44,8 @@ type account struct {
 	appIDs []string
 }
 
-func newService(db *gorm.DB, h *Hasher, groups module.Optional[GroupCount], log *slog.Logger) *service {
-	s := &service{db: db, hasher: h, groupCount: cmp.Or(groups.Value, "0"), log: log}
+func newService(db *gorm.DB, h *Hasher, groups module.Optional[GroupCount], a *audit.Log, log *slog.Logger) *service {
+	s := &service{db: db, hasher: h, groupCount: cmp.Or(groups.Value, "0"), audit: a, log: log}
 	s.turns.Patience, s.turns.Busy = maxWait, func() error { return busy(nil) }
 	s.accounts = recent.New(cachedAccounts, s.load)
 	return s
@@ -135,8 +137,27 @@ func (s *service) setFullName(ctx context.Context, id string, name web.Optional[
 	if !name.Set {
 		return s.active(ctx, id)
 	}
-	return s.update(ctx, id, "full_name", name.Pointer())
+	err := database.Write(ctx, s.db, func(tx *gorm.DB) error {
+		u, err := lock(tx, id, forUpdate)
+		if err != nil {
+			return err
+		}
+		before := userOut(u)
+		u.FullName = name.Pointer()
+		if err := update(tx, id, map[string]any{"full_name": u.FullName}); err != nil {
+			return err
+		}
+		return s.audit.Record(ctx, tx, audit.Event{Action: "user.changed", Target: target(u), Changes: audit.Diff(before, userOut(u))})
+	})
+	s.accounts.Invalidate(id)
+	if err != nil {
+		return nil, err
+	}
+	return s.active(ctx, id)
 }
+
+// target is an account as the audit log names it.
+func target(u *User) audit.Target { return audit.Target{Type: "user", ID: u.ID, Name: u.Email} }
 
 // update sets one column of a user and returns the account as it is then.
 func (s *service) update(ctx context.Context, id, column string, value any) (*account, error) {

@@ -104,7 +104,7 @@ func TestRegistrationsOfOneAddressCostOneHash(t *testing.T) {
 
 func TestTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		all := newService(nil, nil, module.Optional[GroupCount]{}, nil)
+		all := newService(nil, nil, module.Optional[GroupCount]{}, nil, nil)
 		done, err := all.turn(t.Context(), "a")
 		require.NoError(t, err)
 		other, err := all.turn(t.Context(), "b")
@@ -171,7 +171,7 @@ func TestCheckPasswordOfAccounts(t *testing.T) {
 			{strings.Repeat("a", 1<<20), goodPassword, "", false},
 			{"' OR 1=1 --", goodPassword, "", false},
 		} {
-			session, ok, err := h.SignIn(h.t.Context(), c.email, c.password)
+			session, ok, err := h.SignIn(h.t.Context(), c.email, c.password, nothing)
 			require.NoError(h.t, err)
 			require.Equal(h.t, c.id, session.UserID, "%.40q", c.email)
 			require.Equal(h.t, c.ok, ok, "%.40q %q", c.email, c.password)
@@ -190,7 +190,7 @@ func TestEveryCheckOfAPasswordCostsAHash(t *testing.T) {
 		h.hasher.Close()
 		for _, email := range []string{"ada@example.com", "off@example.com", "odd@example.com", "unknown@example.com", "no address", "a\x00@example.com"} {
 			for _, password := range []string{"wrong", goodPassword, strings.Repeat("x", 73), "a\x00b", ""} {
-				_, ok, err := h.SignIn(h.t.Context(), email, password)
+				_, ok, err := h.SignIn(h.t.Context(), email, password, nothing)
 				require.Equal(h.t, errs.Unavailable, errs.KindOf(err), "%q %q was answered without a hash", email, password)
 				require.False(h.t, ok)
 			}
@@ -254,7 +254,7 @@ func TestDatabaseThatIsGoneIsNotAnUnknownUser(t *testing.T) {
 		require.NoError(h.t, h.db.Callback().Query().Before("gorm:query").Register("break", func(tx *gorm.DB) { _ = tx.AddError(broken) }))
 		_, err := h.Identity(h.t.Context(), "00000000-0000-4000-8000-000000000000", time.Now())
 		require.ErrorIs(h.t, err, broken)
-		_, _, err = h.SignIn(h.t.Context(), "ada@example.com", goodPassword)
+		_, _, err = h.SignIn(h.t.Context(), "ada@example.com", goodPassword, nothing)
 		require.ErrorIs(h.t, err, broken)
 		_, err = h.Register(h.t.Context(), "ada@example.com", goodPassword, nil)
 		require.ErrorIs(h.t, err, broken)

@@ -8,6 +8,7 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
+	"portico.internal/platform/audit"
 	"portico.internal/platform/database"
 	"portico.internal/platform/errs"
 	"portico.internal/platform/identity"
@@ -49,7 +50,7 @@ func sessionAt(u *User, now time.Time) Session {
 	if u.TokensValidAfter != nil && u.TokensValidAfter.After(since) {
 		since = *u.TokensValidAfter
 	}
-	return Session{u.ID, since}
+	return Session{UserID: u.ID, Since: since}
 }
 
 var (
@@ -97,28 +98,33 @@ func (s *service) once(ctx context.Context, fn func(tx *gorm.DB) (wait time.Dura
 	}
 }
 
-func (s *service) SignIn(ctx context.Context, email, password string) (Session, bool, error) {
+func (s *service) SignIn(ctx context.Context, email, password string, then func(tx *gorm.DB, begun Session) error) (Session, bool, error) {
 	u, err := s.find(ctx, email)
 	switch {
 	case errs.KindOf(err) == errs.NotFound:
-		return Session{}, false, s.hasher.VerifyDummy(ctx)
+		return Session{Refused: "unknown address"}, false, s.hasher.VerifyDummy(ctx)
 	case err != nil:
 		return Session{}, false, err
 	}
 	ok, err := s.hasher.Verify(ctx, u.HashedPassword, password)
-	if err != nil || !ok || !u.IsActive {
+	switch {
+	case err != nil:
 		return Session{UserID: u.ID}, false, err
+	case !ok:
+		return Session{UserID: u.ID, Refused: "wrong password"}, false, nil
+	case !u.IsActive:
+		return Session{UserID: u.ID, Refused: "inactive account"}, false, nil
 	}
-	session, err := s.begin(ctx, u)
+	session, err := s.begin(ctx, u, then)
 	if errs.KindOf(err) == errs.NotFound {
-		return Session{UserID: u.ID}, false, nil
+		return Session{UserID: u.ID, Refused: "the account has just changed"}, false, nil
 	}
 	return session, err == nil, err
 }
 
 // begin makes a session of an account that was seen with a password known to be right. It fails with errs.NotFound
 // when the account or the password is not there any more: hashing takes long.
-func (s *service) begin(ctx context.Context, seen *User) (session Session, err error) {
+func (s *service) begin(ctx context.Context, seen *User, then func(tx *gorm.DB, begun Session) error) (session Session, err error) {
 	err = s.once(ctx, func(tx *gorm.DB) (time.Duration, error) {
 		now := time.Now() // before it is known that nothing has ended the session by then
 		u, err := lock(tx, seen.ID, forShare)
@@ -129,13 +135,16 @@ func (s *service) begin(ctx context.Context, seen *User) (session Session, err e
 			return 0, errNoUser()
 		}
 		session = sessionAt(u, now)
-		return pending(u, now) - time.Second, nil
+		if wait := pending(u, now) - time.Second; wait > 0 {
+			return wait, nil
+		}
+		return 0, then(tx, session)
 	})
 	return session, err
 }
 
 func (s *service) EndSessions(ctx context.Context, by *identity.Caller) (Session, error) {
-	return s.restart(ctx, by.ID, func(_ *gorm.DB, u *User) error { return u.admits(by) }, nil)
+	return s.restart(ctx, by.ID, "user.sessions_ended", func(_ *gorm.DB, u *User) error { return u.admits(by) }, nil)
 }
 
 func (s *service) ChangePassword(ctx context.Context, by *identity.Caller, current, password string) (Session, bool, error) {
@@ -153,7 +162,7 @@ func (s *service) ChangePassword(ctx context.Context, by *identity.Caller, curre
 	if err != nil {
 		return Session{}, true, err
 	}
-	session, err := s.restart(ctx, by.ID, func(_ *gorm.DB, u *User) error {
+	session, err := s.restart(ctx, by.ID, "user.password_changed", func(_ *gorm.DB, u *User) error {
 		if u.HashedPassword != seen.HashedPassword {
 			return errNoUser()
 		}
@@ -171,8 +180,9 @@ func (u *User) admits(by *identity.Caller) error {
 	return nil
 }
 
-// restart makes a change to an account that may be made, ends its tokens and returns the session that goes on.
-func (s *service) restart(ctx context.Context, id string, may func(tx *gorm.DB, u *User) error, change change) (session Session, err error) {
+// restart makes a change to an account that may be made, ends its tokens and returns the session that goes on. It is
+// recorded as the action, of the account's owner.
+func (s *service) restart(ctx context.Context, id, action string, may func(tx *gorm.DB, u *User) error, change change) (session Session, err error) {
 	err = s.once(ctx, func(tx *gorm.DB) (time.Duration, error) {
 		u, err := lock(tx, id, forUpdate)
 		if err != nil {
@@ -184,9 +194,11 @@ func (s *service) restart(ctx context.Context, id string, may func(tx *gorm.DB, 
 		if wait := pending(u, time.Now()); wait > 0 {
 			return wait, nil
 		}
-		err = endSessions(tx, u, change)
-		session = Session{u.ID, *u.TokensValidAfter}
-		return 0, err
+		if err := endSessions(tx, u, change); err != nil {
+			return 0, err
+		}
+		session = Session{UserID: u.ID, Since: *u.TokensValidAfter}
+		return 0, s.audit.Record(audit.As(ctx, audit.User(u.ID, u.Email)), tx, audit.Event{Action: action, Target: target(u)})
 	})
 	s.accounts.Invalidate(id)
 	return session, err

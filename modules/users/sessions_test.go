@@ -60,7 +60,7 @@ func (h *house) rest(id string) {
 
 func (h *house) signIn(email, password string) Session {
 	h.t.Helper()
-	session, ok, err := h.SignIn(h.t.Context(), email, password)
+	session, ok, err := h.SignIn(h.t.Context(), email, password, nothing)
 	require.NoError(h.t, err)
 	require.True(h.t, ok)
 	return session
@@ -204,7 +204,7 @@ func TestPasswordChangesWhileItIsChecked(t *testing.T) {
 		session := h.signIn("ada@example.com", goodPassword)
 		for name, try := range map[string]func() bool{
 			"sign in": func() bool {
-				_, ok, err := h.SignIn(h.t.Context(), "ada@example.com", goodPassword)
+				_, ok, err := h.SignIn(h.t.Context(), "ada@example.com", goodPassword, nothing)
 				require.NoError(h.t, err)
 				return ok
 			},
@@ -262,7 +262,7 @@ func TestClockGoesBack(t *testing.T) {
 		h.change(boss.ID, "is_superuser", true)
 		ahead := time.Now().UTC().Truncate(time.Second).Add(time.Hour)
 		h.change(ada.ID, "tokens_valid_after", ahead)
-		_, ok, err := h.SignIn(h.t.Context(), "ada@example.com", goodPassword)
+		_, ok, err := h.SignIn(h.t.Context(), "ada@example.com", goodPassword, nothing)
 		require.Equal(h.t, errs.Unavailable, errs.KindOf(err))
 		require.False(h.t, ok)
 		require.NoError(h.t, h.setPassword(h.t.Context(), callerOf(h.signIn("boss@example.com", goodPassword)), ada.ID, goodPassword))

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	"gorm.io/gorm"
 
+	"portico.internal/platform/audit"
 	"portico.internal/platform/database"
 	"portico.internal/platform/errs"
 )
@@ -17,16 +18,16 @@ func (s *service) Register(ctx context.Context, email, password string, fullName
 	if err != nil {
 		return UserOut{}, err
 	}
-	if err := s.create(ctx, u, password); err != nil {
+	if err := s.create(audit.As(ctx, audit.User(u.ID, u.Email)), u, password, "user.registered"); err != nil {
 		return UserOut{}, err
 	}
 	return userOut(u), nil
 }
 
-// create stores an account.
-func (s *service) create(ctx context.Context, u *User, password string) error {
+// create stores an account and records it as the action.
+func (s *service) create(ctx context.Context, u *User, password, action string) error {
 	err := s.hashAndStore(ctx, u, password, func() error {
-		return database.Write(ctx, s.db, func(tx *gorm.DB) error { return insert(tx, u) })
+		return database.Write(ctx, s.db, func(tx *gorm.DB) error { return s.insert(ctx, tx, u, action) })
 	})
 	s.accounts.Invalidate(u.ID)
 	return err
@@ -58,7 +59,7 @@ func (s *service) EnsureAdmin(ctx context.Context, email, password string) (show
 		if there, err = hasSuperuser(tx); err != nil || there {
 			return err
 		}
-		return insert(tx, u)
+		return s.insert(ctx, tx, u, "user.created")
 	})
 	s.accounts.Invalidate(u.ID)
 	if err != nil || there {
@@ -110,15 +111,18 @@ func (s *service) hashAndStore(ctx context.Context, u *User, password string, st
 }
 
 // insert relies on the unique index, for another process may have been faster, and looks for other spellings.
-func insert(tx *gorm.DB, u *User) error {
+func (s *service) insert(ctx context.Context, tx *gorm.DB, u *User, action string) error {
 	if err := free(tx, u.Email, u.ID); err != nil {
 		return err
 	}
 	err := tx.Create(u).Error
-	if errors.Is(err, gorm.ErrDuplicatedKey) {
+	switch {
+	case errors.Is(err, gorm.ErrDuplicatedKey):
 		return errTaken()
+	case err != nil:
+		return err
 	}
-	return err
+	return s.audit.Record(ctx, tx, audit.Event{Action: action, Target: target(u), Changes: audit.Diff(nil, userOut(u))})
 }
 
 func errTaken() error { return errs.New(errs.BadRequest, "Email already registered") }

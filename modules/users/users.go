@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"go.uber.org/fx"
+	"gorm.io/gorm"
 
 	"portico.internal/platform/identity"
 	"portico.internal/platform/module"
@@ -42,8 +43,9 @@ type Accounts interface {
 
 	// SignIn begins a session when the password is that of the active account with this address. It takes the same time
 	// for unknown and inactive accounts and for passwords that nobody can have. The session names the account with the
-	// address, nobody when there is none, whether the password is right or not.
-	SignIn(ctx context.Context, email, password string) (session Session, ok bool, err error)
+	// address, nobody when there is none, whether the password is right or not. What then does is part of the transaction
+	// in which the session begins, and its error ends it.
+	SignIn(ctx context.Context, email, password string, then func(tx *gorm.DB, begun Session) error) (session Session, ok bool, err error)
 
 	// Identity returns the active user with the id, for a token issued at that time, as the database had it at most a
 	// second ago, and at once after a change made by this process. It fails with errs.NotFound when there is none or the
@@ -79,8 +81,9 @@ type Accounts interface {
 // Session is what a token may be issued for. Since is the time of issue that it must carry: a whole second, at most the
 // next one.
 type Session struct {
-	UserID string
-	Since  time.Time
+	UserID  string
+	Since   time.Time
+	Refused string // why it has not begun, for administrators alone
 }
 
 // Listed is a relation in SQL with what other modules may show of users beside their own rows: id, email, full_name and

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"portico.internal/platform/audit"
 	"portico.internal/platform/config"
 	"portico.internal/platform/feature"
 	"portico.internal/platform/module"
@@ -93,6 +94,11 @@ func command(p *program) *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return p.serve(cmd.Context()) },
+	}
+	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) {
+		if cmd != root && cmd.Name() != "serve" {
+			cmd.SetContext(audit.As(cmd.Context(), audit.Operator()))
+		}
 	}
 	root.PersistentFlags().StringVar(&p.configFile, "config", "", "configuration file (YAML); PORTICO_CONFIG names it too")
 	root.CompletionOptions.HiddenDefaultCmd = true

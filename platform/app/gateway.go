@@ -15,6 +15,7 @@ import (
 	"go.uber.org/fx/fxevent"
 	"gorm.io/gorm"
 
+	"portico.internal/platform/audit"
 	"portico.internal/platform/changes"
 	"portico.internal/platform/config"
 	"portico.internal/platform/database"
@@ -134,6 +135,7 @@ func (g *gateway) build(p *program, more ...fx.Option) (*fx.App, error) {
 		fx.Provide(
 			func() *upstream.Registry { return g.services },
 			func() prometheus.Registerer { return g.metrics },
+			func(k module.Optional[audit.Keeper]) *audit.Log { return audit.NewLog(k.Value) },
 		),
 		fx.StartTimeout(startTimeout), fx.StopTimeout(stopTimeout),
 		fx.WithLogger(func() fxevent.Logger {

@@ -2,17 +2,21 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"go.uber.org/fx"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
+	"portico.internal/platform/audit"
 	"portico.internal/platform/database"
 	"portico.internal/platform/module"
 	"portico.internal/platform/secrets"
+	"portico.internal/platform/upstream"
 )
 
 func secretsCommand(p *program) *cobra.Command {
@@ -37,8 +41,16 @@ func (p *program) rotateSecrets(cmd *cobra.Command) error {
 	if err := g.migrate(cmd.Context()); err != nil {
 		return err
 	}
-	r, err := g.rotate(cmd.Context(), module.SecretColumns(p.Modules))
+	if g.services, err = upstream.NewRegistry(nil); err != nil {
+		return err
+	}
+	var log *audit.Log
+	graph, err := g.build(p, fx.Populate(&log))
 	if err != nil {
+		return err
+	}
+	r, err := g.rotate(cmd.Context(), module.SecretColumns(p.Modules), log)
+	if err := errors.Join(err, graph.Stop(cmd.Context())); err != nil {
 		return err
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "%d encrypted anew, %d were already\n", r.sealed, r.current)
@@ -59,7 +71,7 @@ func (r *rotation) Error() string {
 }
 
 // rotate seals every secret with the first key, in one transaction. What cannot be opened stays as it is.
-func (g *gateway) rotate(ctx context.Context, columns []secrets.Column) (*rotation, error) {
+func (g *gateway) rotate(ctx context.Context, columns []secrets.Column, log *audit.Log) (*rotation, error) {
 	r := &rotation{}
 	err := database.Write(ctx, g.db, func(tx *gorm.DB) error {
 		*r = rotation{}
@@ -68,7 +80,8 @@ func (g *gateway) rotate(ctx context.Context, columns []secrets.Column) (*rotati
 				return err
 			}
 		}
-		return nil
+		return log.Record(ctx, tx, audit.Event{Action: "secrets.rotated", Target: audit.Target{Type: "secrets"},
+			Changes: audit.Diff(nil, map[string]int{"encrypted_anew": r.sealed, "current_already": r.current, "not_decrypted": len(r.lost)})})
 	})
 	return r, err
 }

@@ -70,8 +70,8 @@ func Config[T any](key string) Part {
 }
 
 // Provide brings constructors whose results only this module sees. They may take what the platform supplies
-// (*gorm.DB, *changes.Feed, *secrets.Keyring, *slog.Logger, config.Base, *upstream.Registry, prometheus.Registerer,
-// Console, fx.Lifecycle)
+// (*gorm.DB, *changes.Feed, *audit.Log, *secrets.Keyring, *slog.Logger, config.Base, *upstream.Registry,
+// prometheus.Registerer, Console, fx.Lifecycle)
 // and what other modules export.
 func Provide(constructors ...any) Part {
 	return option(fx.Provide(append(constructors, fx.Private)...))

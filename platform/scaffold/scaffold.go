@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-//go:embed notes/*.go main.go.txt
+//go:embed notes/*.go notes/deeds.json main.go.txt
 var template embed.FS
 
 const (
@@ -43,13 +43,16 @@ func (m Module) renamed(file, importPath, step string) string {
 	return strings.NewReplacer(folder, importPath, word, m.Name, revision, step).Replace(original(file))
 }
 
-// files are those of the module's own folder.
+// files are those of Go in the module's own folder.
 func (m Module) files(dir, importPath, step string) (list []change) {
 	entries, err := template.ReadDir(word)
 	if err != nil {
 		panic(err) // it is embedded
 	}
 	for _, e := range entries {
+		if path.Ext(e.Name()) != ".go" {
+			continue
+		}
 		name := strings.Replace(e.Name(), word, m.Name, 1)
 		list = append(list, change{path: path.Join(dir, name), text: m.renamed(path.Join(word, e.Name()), importPath, step)})
 	}

@@ -13,6 +13,7 @@ const (
 	gateway     = "portico.internal" // the Go module of this tree
 	modulesFile = "modules/modules.go"
 	chainFile   = "migrations/chain.txt"
+	deedsFile   = "deeds.json" // of the module: what its routes leave in the audit log
 )
 
 // FindTree returns the folder of the gateway's sources that dir is in, "" where it is in none.
@@ -34,7 +35,8 @@ func FindTree(dir string) string {
 // chain of migrations. It returns what it has written, as paths below root. When it fails, nothing has changed.
 func (m Module) InTree(root string) ([]string, error) {
 	dir, step := path.Join("modules", m.Name), newRevision()
-	changes := m.files(dir, gateway+"/"+dir, step)
+	changes := append(m.files(dir, gateway+"/"+dir, step),
+		change{path: path.Join(dir, deedsFile), text: m.renamed(path.Join(word, deedsFile), gateway+"/"+dir, step)})
 	importers := m.importers(dir)
 	if _, err := os.Lstat(filepath.Join(root, filepath.FromSlash(dir))); err == nil {
 		m.Taken = map[string]string{m.Name: "the folder " + dir}

@@ -54,7 +54,7 @@ func typed[In, Out any](method, path string, access Access, h Handler[In, Out], 
 		if err != nil {
 			return err
 		}
-		return p.reply.write(w, req, p.Status, reflect.ValueOf(out))
+		return p.reply.write(w, req, p.Status, p.media, reflect.ValueOf(out))
 	}
 	for _, o := range opts {
 		o(&r)

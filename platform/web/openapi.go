@@ -154,7 +154,8 @@ func (s *Site) success(op *huma.Operation, p *plan, code int) *huma.Response {
 	case code == http.StatusNoContent || code == http.StatusNotModified:
 		return ok
 	case p.media != "":
-		ok.Content = map[string]*huma.MediaType{p.media: {Schema: &huma.Schema{}}}
+		kind, _, _ := strings.Cut(p.media, ";")
+		ok.Content = map[string]*huma.MediaType{kind: {Schema: &huma.Schema{}}}
 		return ok
 	case p.out == nil || p.reply.empty:
 		return ok

@@ -43,7 +43,7 @@ func newReplyPlan(t reflect.Type) *replyPlan {
 	return p
 }
 
-func (p *replyPlan) write(w http.ResponseWriter, r *http.Request, status int, out reflect.Value) error {
+func (p *replyPlan) write(w http.ResponseWriter, r *http.Request, status int, media string, out reflect.Value) error {
 	if out.IsNil() || p.empty {
 		w.WriteHeader(http.StatusNoContent)
 		return nil
@@ -58,6 +58,9 @@ func (p *replyPlan) write(w http.ResponseWriter, r *http.Request, status int, ou
 	value := out.Interface()
 	if p.body != nil {
 		value = out.Elem().FieldByIndex(p.body).Interface()
+	}
+	if written, ok := value.(Written); ok {
+		return writeLate(w, status, media, written)
 	}
 	if p.streams {
 		return writeStream(w, status, value)

@@ -63,7 +63,8 @@ func Answers[Out any]() Option { return func(r *Route) { r.out = reflect.TypeFor
 // body is that of a success, but for 204 and 304, which have none.
 func Also(codes ...int) Option { return func(r *Route) { r.also = append(r.also, codes...) } }
 
-// Media sets the content type of a raw route's success in the OpenAPI document, "*/*" where it may be any.
+// Media sets the content type of a raw route's success in the OpenAPI document, "*/*" where it may be any, and that of a
+// body which is [Written].
 func Media(contentType string) Option { return func(r *Route) { r.media = contentType } }
 
 // PassesOn marks a raw route that answers with what another service has answered, of which the OpenAPI document says

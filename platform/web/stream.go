@@ -2,6 +2,7 @@ package web
 
 import (
 	"bufio"
+	"io"
 	"iter"
 	"net/http"
 	"reflect"
@@ -55,13 +56,25 @@ func holdsStream(t reflect.Type) bool {
 	})
 }
 
+// Written is a body that is not JSON and is written as it comes. Its content type is that of the route's [Media]. For
+// errors see [Stream].
+type Written func(w io.Writer) error
+
 // writeStream answers with a JSON body that holds a Stream.
 func writeStream(w http.ResponseWriter, status int, v any) error {
-	late := &lateHeader{ResponseWriter: w, status: status}
+	return writeLate(w, status, "application/json", func(out io.Writer) error { return json.MarshalWrite(out, v, wireJSON) })
+}
+
+// writeLate answers with a body that is written as it comes.
+func writeLate(w http.ResponseWriter, status int, contentType string, write func(io.Writer) error) error {
+	late := &lateHeader{ResponseWriter: w, status: status, contentType: contentType}
 	out := bufio.NewWriterSize(late, 16<<10)
-	err := json.MarshalWrite(out, v, wireJSON)
+	err := write(out)
 	if err == nil {
 		err = out.Flush()
+	}
+	if err == nil && !late.begun { // there was nothing to write
+		_, err = late.Write(nil)
 	}
 	if late.left {
 		return nil
@@ -73,14 +86,16 @@ func writeStream(w http.ResponseWriter, status int, v any) error {
 type lateHeader struct {
 	http.ResponseWriter
 	status int
-	begun  bool
-	left   bool // the client has
+
+	contentType string
+	begun       bool
+	left        bool // the client has
 }
 
 func (l *lateHeader) Write(b []byte) (int, error) {
 	if !l.begun {
 		l.begun = true
-		l.Header().Set("Content-Type", "application/json")
+		l.Header().Set("Content-Type", l.contentType)
 		l.WriteHeader(l.status)
 	}
 	n, err := l.ResponseWriter.Write(b)

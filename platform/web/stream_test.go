@@ -145,3 +145,50 @@ func TestStreamAsAFieldCostsNoMemory(t *testing.T) {
 		}
 	}
 }
+
+func written(_ context.Context, in *streamIn) (*struct {
+	Disposition string `header:"Content-Disposition"`
+	Body        web.Written
+}, error) {
+	return &struct {
+		Disposition string `header:"Content-Disposition"`
+		Body        web.Written
+	}{"attachment", func(w io.Writer) error {
+		if in.First {
+			return errs.New(errs.Unavailable, "not now")
+		}
+		for range in.N {
+			if _, err := io.WriteString(w, "a,b\r\n"); err != nil {
+				return err
+			}
+		}
+		if in.Later {
+			return errors.New("the database is gone")
+		}
+		return nil
+	}}, nil
+}
+
+// What is written as it comes is bound and refused as all else is.
+func TestWritten(t *testing.T) {
+	server, err := clubSite(t, web.Get("/api/table", web.Public, written, web.Media("text/csv; charset=utf-8")))
+	require.NoError(t, err)
+	for query, want := range map[string]string{"?n=0": "", "?n=2": "a,b\r\na,b\r\n"} {
+		resp, body := do(t, server, call{method: "GET", path: "/api/table" + query})
+		require.Equal(t, 200, resp.StatusCode)
+		require.Equal(t, want, body)
+		require.Equal(t, "text/csv; charset=utf-8", resp.Header.Get("Content-Type"))
+		require.Equal(t, "attachment", resp.Header.Get("Content-Disposition"))
+	}
+	resp, body := do(t, server, call{method: "GET", path: "/api/table?first=1"})
+	require.Equal(t, 503, resp.StatusCode)
+	require.Equal(t, `{"detail":"not now"}`, body)
+	resp, _ = do(t, server, call{method: "GET", path: "/api/table?n=x"})
+	require.Equal(t, 422, resp.StatusCode)
+
+	whole, err := http.Get(server.URL + "/api/table?n=100000&later=1")
+	require.NoError(t, err)
+	defer whole.Body.Close()
+	_, err = io.ReadAll(whole.Body)
+	require.Error(t, err, "a table that broke off looks whole")
+}

@@ -65,6 +65,8 @@ func TestItems(t *testing.T) {
 			testkit.Scenario{Name: "the other stays", Request: call("GET", items, ann), Status: 200, Want: []string{"Coffee"}, Not: []string{first}},
 		)
 		require.Contains(t, g.Log.String(), `"item_id":"`+first+`"`)
+		g.Run(t, testkit.Scenario{Name: "it is recorded", Request: call("GET", "/api/admin/audit?target_id="+first, root), Status: 200,
+			Want: []string{`"action":"notes.created"`, `"action":"notes.deleted"`, `"name":"ann@example.com"`}, Not: []string{"Tea"}})
 	})
 }
 

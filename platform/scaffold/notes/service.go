@@ -11,6 +11,7 @@ import (
 	"gorm.io/gorm"
 
 	"portico.internal/modules/settings"
+	"portico.internal/platform/audit"
 	"portico.internal/platform/database"
 	"portico.internal/platform/errs"
 	"portico.internal/platform/identity"
@@ -20,12 +21,13 @@ import (
 
 type service struct {
 	db     *gorm.DB
+	audit  *audit.Log
 	log    *slog.Logger
 	limits *settings.Typed[limits]
 }
 
-func newService(db *gorm.DB, log *slog.Logger, store *settings.Store) *service {
-	return &service{db, log, settings.Of(store, "notes.limits", limits{MaxTitle: 80})}
+func newService(db *gorm.DB, a *audit.Log, log *slog.Logger, store *settings.Store) *service {
+	return &service{db, a, log, settings.Of(store, "notes.limits", limits{MaxTitle: 80})}
 }
 
 var itemList = listing.List[itemOut]{
@@ -53,7 +55,12 @@ func (s *service) create(ctx context.Context, userID string, in itemCreate) (*it
 		return nil, errs.New(errs.BadRequest, fmt.Sprintf("Title must have at most %d characters", now.Is.MaxTitle))
 	}
 	item := Item{ID: uuid.NewString(), UserID: userID, Title: in.Title}
-	err = database.Write(ctx, s.db, func(tx *gorm.DB) error { return tx.Create(&item).Error })
+	err = database.Write(ctx, s.db, func(tx *gorm.DB) error {
+		if err := tx.Create(&item).Error; err != nil {
+			return err
+		}
+		return s.audit.Record(ctx, tx, audit.Event{Action: "notes.created", Target: target(item.ID)})
+	})
 	if errors.Is(err, gorm.ErrForeignKeyViolated) {
 		return nil, errs.New(errs.Unauthenticated, "Could not validate credentials") // the account went away since the request came in
 	}
@@ -67,15 +74,20 @@ func (s *service) delete(ctx context.Context, userID, id string) error {
 	}
 	err := database.Write(ctx, s.db, func(tx *gorm.DB) error {
 		gone := tx.Where("id = ? AND user_id = ?", id, userID).Delete(&Item{})
-		if gone.Error == nil && gone.RowsAffected == 0 {
+		switch {
+		case gone.Error != nil:
+			return gone.Error
+		case gone.RowsAffected == 0:
 			return errNoItem()
 		}
-		return gone.Error
+		return s.audit.Record(ctx, tx, audit.Event{Action: "notes.deleted", Target: target(id)})
 	})
 	if err == nil {
 		s.log.InfoContext(ctx, "notes item deleted", "actor", identity.From(ctx).ID, "item_id", id, "address", web.ClientAddr(ctx))
 	}
 	return err
 }
+
+func target(id string) audit.Target { return audit.Target{Type: "notes item", ID: id} }
 
 func errNoItem() error { return errs.New(errs.NotFound, "Item not found") }
