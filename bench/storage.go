@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -154,12 +153,10 @@ type storageGateway struct {
 }
 
 func (b *bench) storageGateway(name, upstream string) (*storageGateway, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	internal, err := freeAddr()
 	if err != nil {
 		return nil, err
 	}
-	internal := l.Addr().String()
-	l.Close()
 	g, err := b.gateway(name, "", upstream, "PORTICO_INTERNAL_LISTEN="+internal, "PORTICO_SERVICE_TOKEN="+serviceToken)
 	if err != nil {
 		return nil, err
@@ -282,12 +279,10 @@ func (b *bench) s3() (*s3Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := freeAddr()
 	if err != nil {
 		return nil, err
 	}
-	address := l.Addr().String()
-	l.Close()
 	s := &s3Server{url: "http://" + address, dir: filepath.Join(b.dir, "s3")}
 	attributes := filepath.Join(b.dir, "attributes")
 	if err := errors.Join(os.MkdirAll(filepath.Join(s.dir, bucketName), 0o700), os.Mkdir(attributes, 0o700)); err != nil {

@@ -145,11 +145,10 @@ func nothing(*gorm.DB) error { return nil }
 // fail ends the migration. Its receipts stay, for the next one to the same place. One that has switched is complete all
 // the same.
 func (m *migration) fail(ctx context.Context, why *failure) error {
-	state, stage := stateFailed, why.stage
+	state, stage, reason := stateFailed, why.stage, cmp.Or(why.message, "there are objects that could not be moved")
 	if m.job.State == stateCleaning {
-		state, stage = stateCompleted, stageClean
+		state, stage, reason = stateCompleted, stageClean, ""
 	}
-	reason := cmp.Or(why.message, "there are objects that could not be moved")
 	return m.finish(ctx, state, reason, func(tx *gorm.DB) error {
 		if why.message == "" {
 			return nil
@@ -185,9 +184,6 @@ func (m *migration) finish(ctx context.Context, state, reason string, fn func(tx
 
 // recordEnd leaves in the audit log how the migration has ended, and who had asked for it.
 func (m *migration) recordEnd(ctx context.Context, tx *gorm.DB, state, reason string) error {
-	if state != stateFailed {
-		reason = ""
-	}
 	told := map[string]any{"started_by": m.job.StartedBy, "started_by_email": m.job.StartedByEmail,
 		"objects": m.counts.done.Load(), "failed": m.counts.failed.Load()}
 	return m.audit.Record(audit.As(ctx, audit.Actor{Kind: audit.KindSystem}), tx, audit.Event{

@@ -39,11 +39,6 @@ func DiffShown(before, after, shownBefore, shownAfter any) Changes {
 	return compare(plain(before), plain(after), plain(shownBefore), plain(shownAfter))
 }
 
-// Changed is one field that differs.
-func Changed(field string, before, after any) Changes {
-	return Changes{field: {plain(before), plain(after)}}
-}
-
 // Fields are the names of what differs, in order.
 func (c Changes) Fields() []string { return slices.Sorted(maps.Keys(c)) }
 
